@@ -1,0 +1,44 @@
+"""The gate: what is refused before anything runs. Pure; looks at text only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from heuresis.evaluators.signature import EntryPoint
+from heuresis.program import Program
+
+MAX_CHARACTERS = 200_000
+"""Of all files together."""
+
+
+def refusal(program: Program, entries: Sequence[EntryPoint]) -> str | None:
+    """Why this program may not run, in words, or None. Says nothing about whether it is any good."""
+    size = sum(len(text) for text in program.files.values())
+    if size > MAX_CHARACTERS:
+        return f"too large: {size:,} characters, at most {MAX_CHARACTERS:,} are run"
+    try:
+        tree = ast.parse(program.text)
+    except SyntaxError as error:
+        return f"not valid Python: {error.msg} (line {error.lineno})"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"not valid Python: {type(error).__name__}: {error}"
+    defined = _defined_names(tree)
+    for entry in entries:
+        if entry.name not in defined:
+            found = ", ".join(sorted(defined)) or "nothing"
+            return f"entry point missing: define {entry.signature} at module level (defined there: {found})"
+    return None
+
+
+def _defined_names(tree: ast.Module) -> set[str]:
+    """Names bound anywhere: generous on purpose, the jail checks the loaded module itself."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).split(".")[0])
+    return names

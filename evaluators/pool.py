@@ -1,0 +1,161 @@
+"""A pool of referee processes, one thread each: jobs in, futures out.
+
+A thread only waits for its process. A process that dies is replaced; its job is tried again, at most twice more, and
+then ends with `Unavailable`: never with a made-up verdict.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self
+
+from heuresis.errors import ConfigError, HeuresisError, Unavailable
+from heuresis.evaluators import jobs
+from heuresis.evaluators.nouns import Evaluation
+
+_TRIES = 3
+
+
+class RefereeProcess:
+    """One referee process and the channel to it."""
+
+    def __init__(self, setup: jobs.Setup) -> None:
+        """Raises ConfigError or Unavailable with the process's own words."""
+        ours, theirs = socket.socketpair()
+        lifeline_read, self._lifeline = os.pipe()
+        command = [sys.executable, "-m", "heuresis.evaluators.serve", str(theirs.fileno()), str(lifeline_read)]
+        self._process = subprocess.Popen(
+            command, pass_fds=(theirs.fileno(), lifeline_read), stdin=subprocess.DEVNULL, env=_environment()
+        )
+        theirs.close()
+        os.close(lifeline_read)
+        self._channel = ours
+        self.isolation = self._set_up(setup)
+
+    def _set_up(self, setup: jobs.Setup) -> str:
+        try:
+            jobs.send(self._channel, setup)
+            ready = jobs.receive(self._channel, jobs.Ready)
+        except OSError:
+            ready = None
+        if ready is None:
+            self.close()
+            raise Unavailable("the referee process ended before it was ready; its output above says why")
+        if ready.config_error or ready.unavailable:
+            self.close()
+            kind = _ToldConfigError if ready.config_error else Unavailable
+            raise kind(ready.config_error or ready.unavailable)
+        return ready.isolation
+
+    def judge(self, job: jobs.Job) -> Evaluation:
+        try:
+            jobs.send(self._channel, job)
+            done = jobs.receive(self._channel, jobs.Done)
+        except OSError as error:
+            raise _Died(str(error)) from error
+        if done is None:
+            raise _Died(f"the referee process ended with exit status {self._process.wait()}")
+        if done.evaluation is None:
+            raise Unavailable(done.unavailable)
+        return done.evaluation
+
+    def close(self) -> None:
+        self._channel.close()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+        self._process.wait()
+
+
+class _Died(HeuresisError):
+    """The referee process is gone; its job may be tried on another."""
+
+
+class _ToldConfigError(ConfigError):
+    """A ConfigError that the referee process has already put into words."""
+
+    def __init__(self, text: str) -> None:
+        HeuresisError.__init__(self, text)
+
+
+class Pool:
+    """`size` referee processes. `submit` returns at once; close kills what still runs."""
+
+    def __init__(self, setup: jobs.Setup, size: int) -> None:
+        self._setup = setup
+        self._jobs: queue.SimpleQueue[tuple[jobs.Job, Future[Evaluation]] | None] = queue.SimpleQueue()
+        self._closing = False
+        self._processes: list[RefereeProcess | None] = [RefereeProcess(setup)]
+        self._processes += [None] * (size - 1)
+        self.isolation = self._processes[0].isolation if self._processes[0] else ""
+        self._threads = [threading.Thread(target=self._work, args=(slot,), daemon=True) for slot in range(size)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: jobs.Job) -> Future[Evaluation]:
+        """Raises nothing; the future carries the verdict or `Unavailable`."""
+        future: Future[Evaluation] = Future()
+        self._jobs.put((job, future))
+        return future
+
+    def close(self) -> None:
+        """Running jobs are given up: their futures are cancelled, their processes and jails are gone."""
+        self._closing = True
+        for _ in self._threads:
+            self._jobs.put(None)
+        for process in self._processes:
+            if process is not None:
+                process.close()
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _work(self, slot: int) -> None:
+        while (item := self._jobs.get()) is not None:
+            job, future = item
+            if self._closing or not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(self._judge(slot, job))
+            # Whatever it is, the driver's loop looks at it next: it waits on this future.
+            except BaseException as error:
+                future.set_exception(error)
+
+    def _judge(self, slot: int, job: jobs.Job) -> Evaluation:
+        last: Exception | None = None
+        for _ in range(_TRIES):
+            if self._closing:
+                break
+            try:
+                process = self._processes[slot] or RefereeProcess(self._setup)
+                self._processes[slot] = process
+                return process.judge(job)
+            except _Died as died:
+                last = died
+                self._replace(slot)
+        raise Unavailable(f"the referee process died {_TRIES} times on one program ({last})") from last
+
+    def _replace(self, slot: int) -> None:
+        process, self._processes[slot] = self._processes[slot], None
+        if process is not None and not self._closing:
+            process.close()
+
+
+def _environment() -> dict[str, str]:
+    """Ours without anything that looks like a key: the referee needs none."""
+    secret = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+    return {name: value for name, value in os.environ.items() if not any(word in name.upper() for word in secret)}

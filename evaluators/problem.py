@@ -1,0 +1,203 @@
+"""`Problem`: the class a person writes to have an algorithm searched for.
+
+    class OnlineBinPacking(Problem):
+        entry_points = ("priority(item: float, bins: float[n]) -> float[n]",)
+        ...
+        def run(self, program, instance, exam):
+            scores = program.priority(item, bins)      # a remote call into the jail
+            return Result({"bins": count})
+
+`run` plays one instance against the program as if the program were a local object. The program sees the arguments
+of one call and returns one value; it never sees the instance, the objective or the clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+
+from heuresis.errors import ConfigError
+from heuresis.evaluators import statistics
+from heuresis.evaluators.nouns import Result, Score, Tier
+from heuresis.evaluators.parameters import read_parameters
+from heuresis.evaluators.signature import EntryPoint
+from heuresis.program import Limits
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is optimised. The direction is turned once, here: scores are higher-is-better everywhere else."""
+
+    metric: str
+    """Name of a metric that `Problem.summarize` returns."""
+    direction: Literal["min", "max"]
+    unit: str = ""
+
+    @property
+    def sign(self) -> float:
+        return -1.0 if self.direction == "min" else 1.0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published value, to compare with."""
+
+    name: str
+    value: float
+    """In the first objective's metric."""
+    source: str
+    reproduced: bool
+    """Whether this evaluator reproduces it (shown by a golden test)."""
+    instances: str = ""
+    """The instance set the value belongs to."""
+
+
+class Exam(Protocol):
+    """The services a problem's `run` may use; injected, frozen."""
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Seeded by the instance: the same for every program."""
+        ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def device(self) -> str:
+        """`cpu`, or the leased device."""
+        ...
+
+    @property
+    def shared(self) -> Any:
+        """What `Problem.prepare` returned for this block."""
+        ...
+
+    def save(self, name: str, data: bytes) -> None:
+        """Keep an artifact with the result: the packing, the layout, the weights found."""
+        ...
+
+    def report(self, step: int, value: float) -> None:
+        """One point of a learning curve, kept with the result's feedback."""
+        ...
+
+
+class Invalid(Exception):
+    """Raised in `run`: the program answered what the problem forbids. The text is the reason the author is told."""
+
+
+class Problem:
+    """Base class of every problem. Class attributes say what it is, `generate` and `run` say how it is judged."""
+
+    name: ClassVar[str] = ""
+    """As on the command line; default: the class name in snake_case."""
+    statement: ClassVar[str] = ""
+    """For the writer of programs, a person or a model: what the program must do and how it is judged."""
+    entry_points: ClassVar[Sequence[str]] = ()
+    """Signatures of what a program defines: `priority(item: float, bins: float[n]) -> float[n]`."""
+    seeds: ClassVar[Mapping[str, str]] = {}
+    """Name -> source of the programs a search starts from: classic methods, at least one."""
+    objectives: ClassVar[Sequence[Objective]] = (Objective("score", "max"),)
+    """The first is the score."""
+    references: ClassVar[Sequence[Reference]] = ()
+    runtime: ClassVar[Sequence[str]] = ("numpy",)
+    """Packages a program may import, besides the standard library."""
+    parameters: ClassVar[Mapping[str, Any]] = {}
+    """Name -> default of what `--set name=value` may change; the type of the default is the type."""
+    tier_sizes: ClassVar[Mapping[Tier, int]] = {Tier.TRAIN: 5, Tier.VALID: 20, Tier.TEST: 40, Tier.SHIFT: 10}
+    block_size: ClassVar[int] = 64
+    """Instances per jailed child: the unit of fork, pairing and caching."""
+    limits: ClassVar[Limits] = Limits()
+    """Of one jailed child, that is of one block."""
+    cost_seconds: ClassVar[float] = 3.0
+    """Cost class: seconds of a full `valid` evaluation of a typical program on 2 cores (3, 15 or 60)."""
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        """`settings`: `--set` values as text. Raises ConfigError for an unknown name or a bad value."""
+        given = dict(settings or {})
+        source = given.pop("instances", None)
+        self.set = read_parameters(self.parameters, given)
+        self.own_instances = self.load_instances(source) if source is not None else None
+        """The user's own instances, which replace the generated `valid` tier."""
+        self._instances_source = source
+
+    # what a problem defines
+
+    def generate(self, tier: Tier, index: int, rng: np.random.Generator) -> Any:
+        """The instance number `index` of `tier`: any object; `run` receives it as it is."""
+        raise NotImplementedError(f"{type(self).__name__}.generate")
+
+    def prepare(self, program: Any, instances: Sequence[Any], exam: Exam) -> Any:
+        """Once per block, before its runs: what they share (`exam.shared`), such as a table of answers."""
+        return None
+
+    def run(self, program: Any, instance: Any, exam: Exam) -> Result:
+        """Play one instance. Raise `Invalid(reason)` when an answer is not allowed."""
+        raise NotImplementedError(f"{type(self).__name__}.run")
+
+    def summarize(self, results: Sequence[Result]) -> Mapping[str, float]:
+        """Metrics over several instances; default: the mean of each. Override where a mean of ratios is wrong."""
+        return statistics.mean_metrics(results)
+
+    def load_instances(self, source: str) -> Sequence[Any]:
+        """Read the user's instances (`--set instances=FILE.json`). Default: not offered."""
+        raise ConfigError("--set instances", "no value: this problem does not read instance files", source)
+
+    def instance_name(self, instance: Any) -> str:
+        """What a person calls this instance; default: its `name`, where it has one."""
+        return str(getattr(instance, "name", ""))
+
+    def quarantine(self, metrics: Mapping[str, float]) -> str | None:
+        """A reason to distrust these metrics (they lie beyond a proven bound), or None."""
+        return None
+
+    # what follows from it
+
+    def aggregate(self, results: Sequence[Result]) -> Score:
+        """The score of the first objective over these instances, with its jackknife standard error."""
+        objective = self.objectives[0]
+        value, error = statistics.jackknife(results, lambda some: self.summarize(some)[objective.metric])
+        return Score(objective.sign * value, error, len(results))
+
+    @cached_property
+    def entries(self) -> tuple[EntryPoint, ...]:
+        return tuple(EntryPoint.parse(signature) for signature in self.entry_points)
+
+    @cached_property
+    def hash(self) -> str:
+        """Of the problem's source, parameters and own instances: part of the key of every result."""
+        parts = {
+            "source": _source_of(type(self)),
+            "parameters": {name: repr(value) for name, value in sorted(self.set.items())},
+            "instances": repr(self.own_instances) if self.own_instances is not None else None,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def tier_size(self, tier: Tier) -> int:
+        if tier is Tier.VALID and self.own_instances is not None:
+            return len(self.own_instances)
+        return self.tier_sizes[tier]
+
+    def describe_value(self, score_value: float) -> float:
+        """A score back in the first objective's own metric and direction."""
+        return self.objectives[0].sign * score_value
+
+
+def _source_of(kind: type) -> str:
+    """The text of every file that defines the class or one of its bases below Problem."""
+    texts = []
+    for base in kind.__mro__:
+        if base in (Problem, object):
+            continue
+        try:
+            texts.append(inspect.getsource(inspect.getmodule(base) or base))
+        except (OSError, TypeError):
+            texts.append(f"{base.__module__}.{base.__qualname__}")
+    return "\n".join(texts)

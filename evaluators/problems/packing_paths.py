@@ -1,0 +1,329 @@
+"""Three exact ways to play a packing rule, cheapest first; all give the same bins.
+
+1. *histogram*: the rule is elementwise (each output depends on the item and that bin only) and gives distinct numbers
+   to distinct capacities. Bins of equal room are then interchangeable: a count per capacity is enough.
+2. *bins*: elementwise, but some capacities tie (or are NaN). Ties go to the lowest index, so bins are told apart.
+3. *calls*: anything else. Every decision is a call into the jail, all instances of the block in lock-step.
+
+Whether a rule is elementwise is found out by probing (`find_tables`): its answers on every capacity at once must equal
+its answers on shuffled subsets, and on the very bins that arise at sampled steps of a real packing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from heuresis.evaluators.checks import argmax, real_array
+from heuresis.evaluators.player import ProgramFailed
+from heuresis.evaluators.problem import Invalid
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_MAX_TABLE_CAPACITY = 2_000
+"""Above this, a table costs more calls than it saves."""
+_PROBED_SIZES = 6
+_SAMPLED_STEPS = 6
+_ONLY_NAN = -1
+_NO_STEPS = np.zeros(0, dtype=np.int64)
+_NO_ROOMS = np.zeros((0, 0), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class PackingInstance:
+    """Items in order of arrival, all of integer size from 1 to `capacity`."""
+
+    items: NDArray[np.int64]
+    capacity: int
+    name: str = ""
+
+    @property
+    def lower_bound(self) -> int:
+        """ceil(total size / capacity): no packing uses fewer bins (Martello & Toth 1990, L1)."""
+        return -(-int(self.items.sum()) // self.capacity)
+
+
+@dataclass(frozen=True)
+class Packing:
+    bins: int
+    """Opened."""
+    exact_fits: int
+    """Items that filled their bin to the brim."""
+    mean_gap: float
+    """Mean room left in the chosen bin, right after placing."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything an elementwise rule says about one capacity."""
+
+    scores: Floats
+    """[capacity + 1, capacity + 1]: scores[item, room], NaN below the item's size."""
+    order: Integers
+    """Same shape: per item the rooms from best to worst, NaN first."""
+    group: Integers
+    """Same shape, beside `order`: equal numbers tie. Group 0 holds the NaN rooms and may be empty."""
+    ties: bool
+    """Whether any two rooms tie."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    by_capacity: Mapping[int, Table]
+    """Capacities for which the rule proved elementwise."""
+
+
+def pack(priority: Any, instance: PackingInstance, empty_bins: int, tables: Tables) -> Packing:
+    """The packing this rule makes. Raises Invalid for a wrong answer."""
+    table = tables.by_capacity.get(instance.capacity)
+    if table is None:
+        return pack_by_calls(priority, instance, empty_bins)
+    return pack_by_table(instance, table)
+
+
+def pack_by_table(instance: PackingInstance, table: Table, histogram: bool | None = None) -> Packing:
+    """`histogram`: which of the two kernels; by default the faster one that is exact for this table."""
+    items, capacity = instance.items, instance.capacity
+    if histogram if histogram is not None else not table.ties:
+        counts = _pack_histogram(items, capacity, table.order)
+    else:
+        counts = _pack_bins(items, capacity, table.order, table.group, _NO_STEPS, _NO_ROOMS)
+    if counts[0] == _ONLY_NAN:
+        raise Invalid("priority returned only NaN")
+    return Packing(int(counts[0]), int(counts[1]), float(counts[2]) / len(items))
+
+
+def pack_by_calls(priority: Any, instance: PackingInstance, empty_bins: int) -> Packing:
+    """One call per item: the feasible open bins in order, then the empty ones (`empty_bins` = 0 shows all of them)."""
+    items, capacity = instance.items, instance.capacity
+    room = np.full(len(items) + 2, float(capacity))
+    opened = exact = gaps = 0
+    smallest = int(items.min())
+    live = np.empty(0, dtype=np.int64)
+    for position, item in enumerate(items.tolist()):
+        shown = empty_bins or len(items) - position
+        rooms = room[live]
+        fits = live[rooms >= item]
+        feasible = np.concatenate((room[fits], np.full(shown, float(capacity))))
+        best = argmax(real_array(priority(float(item), feasible), (len(feasible),), "priority"), "priority")
+        if best < len(fits):
+            chosen = fits[best]
+        else:
+            chosen = opened
+            opened += 1
+            live = np.append(live, chosen)
+        room[chosen] -= item
+        left = int(room[chosen])
+        exact += left == 0
+        gaps += left
+        if left < smallest:
+            live = live[live != chosen]
+    return Packing(opened, exact, gaps / len(items))
+
+
+def find_tables(
+    priority: Any, instances: Sequence[PackingInstance], empty_bins: int, rng: np.random.Generator
+) -> Tables:
+    """A table per capacity for which the rule proves elementwise; none for the others."""
+    found = {}
+    for capacity in sorted({instance.capacity for instance in instances}):
+        same = [instance for instance in instances if instance.capacity == capacity]
+        worth = sum(len(instance.items) for instance in same) > 4 * capacity
+        if capacity <= _MAX_TABLE_CAPACITY and worth:
+            table = _find_table(priority, same, capacity, empty_bins, rng)
+            if table is not None:
+                found[capacity] = table
+    return Tables(found)
+
+
+def _find_table(
+    priority: Any, instances: Sequence[PackingInstance], capacity: int, empty_bins: int, rng: np.random.Generator
+) -> Table | None:
+    sizes = np.unique(np.concatenate([instance.items for instance in instances]))
+    try:
+        if not _probes_elementwise(priority, sizes, capacity, rng):
+            return None
+        table = read_table(priority, sizes, capacity)
+        return table if _agrees_on_samples(priority, instances[0], table, empty_bins, rng) else None
+    except (Invalid, ProgramFailed):
+        return None  # made-up bins may trip a rule that is sound on real ones: the call path decides
+
+
+def read_table(priority: Any, sizes: Integers, capacity: int) -> Table:
+    """One call per item size, each over all rooms from that size up (and an empty bin twice, as in play)."""
+    questions = [_all_rooms(size, capacity) for size in sizes.tolist()]
+    answers = priority.many([(float(size), rooms) for size, rooms in zip(sizes.tolist(), questions, strict=True)])
+    scores = np.full((capacity + 1, capacity + 1), np.nan)
+    for size, rooms, answer in zip(sizes.tolist(), questions, answers, strict=True):
+        scores[size, size:] = real_array(answer, rooms.shape, "priority")[:-1]
+    return Table(scores, *_ranking(scores, sizes))
+
+
+@lru_cache(8)
+def _rooms_up_to(capacity: int) -> Floats:
+    rooms = np.append(np.arange(capacity + 1, dtype=np.float64), float(capacity))
+    rooms.flags.writeable = False
+    return rooms
+
+
+def _all_rooms(size: int, capacity: int) -> Floats:
+    return _rooms_up_to(capacity)[size:]
+
+
+def _ranking(scores: Floats, sizes: Integers) -> tuple[Integers, Integers, bool]:
+    """Rooms by falling score per item, their tie groups, and whether anything ties."""
+    rows = scores[sizes]
+    fits = np.arange(scores.shape[1]) >= sizes[:, None]
+    nan = np.isnan(rows) & fits
+    ranked = np.lexsort((-rows, np.where(fits, ~nan, 2)))  # NaN first, then by falling score, too small rooms last
+    falling = np.take_along_axis(rows, ranked, 1)
+    missing, real = np.take_along_axis(nan, ranked, 1), np.take_along_axis(fits, ranked, 1)
+    steps = np.empty(ranked.shape, dtype=np.int64)
+    steps[:, 0] = ~missing[:, 0]
+    steps[:, 1:] = (falling[:, 1:] != falling[:, :-1]) & ~(missing[:, 1:] & missing[:, :-1])
+    order, group = np.zeros(scores.shape, dtype=np.int64), np.zeros(scores.shape, dtype=np.int64)
+    order[sizes], group[sizes] = ranked, np.cumsum(steps, axis=1)
+    return order, group, bool(nan.any() or (steps[:, 1:] == 0)[real[:, 1:]].any())
+
+
+def _probes_elementwise(priority: Any, sizes: Integers, capacity: int, rng: np.random.Generator) -> bool:
+    """Each answer on a shuffled subset with repeats must equal, bit for bit, the answer on all rooms at once."""
+    probed = rng.choice(sizes, min(_PROBED_SIZES, len(sizes)), replace=False).tolist()
+    full = [_all_rooms(size, capacity) for size in probed]
+    picks = [rng.integers(0, len(rooms), 1 + int(rng.integers(1, 2 * len(rooms)))) for rooms in full]
+    asked = [(float(size), rooms) for size, rooms in zip(probed, full, strict=True)]
+    asked += [(float(size), rooms[pick]) for size, rooms, pick in zip(probed, full, picks, strict=True)]
+    answers = [
+        real_array(answer, rooms.shape, "priority")
+        for answer, (_, rooms) in zip(priority.many(asked), asked, strict=True)
+    ]
+    whole, parts = answers[: len(probed)], answers[len(probed) :]
+    return all(
+        np.array_equal(everything[pick], part, equal_nan=True)
+        for everything, part, pick in zip(whole, parts, picks, strict=True)
+    )
+
+
+def _agrees_on_samples(
+    priority: Any, instance: PackingInstance, table: Table, empty_bins: int, rng: np.random.Generator
+) -> bool:
+    """The call path, at sampled steps of a real packing, must see the table's numbers."""
+    items, capacity = instance.items, instance.capacity
+    steps = np.sort(rng.choice(len(items), min(_SAMPLED_STEPS, len(items)), replace=False))
+    seen = np.zeros((len(steps), len(items)), dtype=np.int64)
+    _pack_bins(items, capacity, table.order, table.group, steps, seen)
+    asked = []
+    for step, rooms in zip(steps.tolist(), seen, strict=True):
+        item, shown = int(items[step]), empty_bins or len(items) - step
+        asked.append((item, np.append(rooms[rooms >= item], np.full(shown, capacity))))
+    answers = priority.many([(float(item), rooms.astype(np.float64)) for item, rooms in asked])
+    return all(
+        np.array_equal(real_array(answer, rooms.shape, "priority"), table.scores[item, rooms], equal_nan=True)
+        for answer, (item, rooms) in zip(answers, asked, strict=True)
+    )
+
+
+@njit(cache=True)
+def _pack_histogram(items: Integers, capacity: int, order: Integers) -> tuple[int, int, int]:
+    """Counts per room instead of bins. O(items * rooms tried)."""
+    count = np.zeros(capacity + 1, dtype=np.int64)
+    opened, exact, gaps = 0, 0, 0
+    for item in items:
+        rank = 0
+        room = order[item, 0]
+        while room != capacity and count[room] == 0:
+            rank += 1
+            room = order[item, rank]
+        if room == capacity:
+            opened += 1
+        else:
+            count[room] -= 1
+        left = room - item
+        count[left] += 1
+        exact += left == 0
+        gaps += left
+    return opened, exact, gaps
+
+
+@njit(cache=True)
+def _lowest(words: NDArray[np.uint64], hint: Integers, room: int) -> int:
+    """Lowest bin index in the room's bit set (which is not empty). `hint`: no lower word has a bit."""
+    word = hint[room]
+    while words[room, word] == 0:
+        word += 1
+    hint[room] = word
+    bits, low = words[room, word], 0
+    while bits & np.uint64(1) == 0:
+        bits >>= np.uint64(1)
+        low += 1
+    return int(word * 64 + low)
+
+
+@njit(cache=True)
+def _pack_bins(
+    items: Integers, capacity: int, order: Integers, group: Integers, steps: Integers, seen: Integers
+) -> tuple[int, int, int]:
+    """Exact with ties: of the best group of rooms in use, the bin with the lowest index; like numpy.argmax.
+
+    Bins are bit sets per room. Before item steps[k] the room of every bin goes to seen[k] (0: full or not opened).
+    """
+    words = np.zeros((capacity + 1, len(items) // 64 + 1), dtype=np.uint64)
+    hint = np.zeros(capacity + 1, dtype=np.int64)
+    count = np.zeros(capacity + 1, dtype=np.int64)
+    room_of = np.zeros(len(items), dtype=np.int64)
+    opened, exact, gaps, sampled = 0, 0, 0, 0
+    for position in range(len(items)):
+        item = items[position]
+        if sampled < len(steps) and steps[sampled] == position:
+            seen[sampled, :] = room_of
+            sampled += 1
+        chosen, from_room, rank, last = -1, capacity, 0, capacity - item + 1
+        decided = False
+        while not decided:
+            current = group[item, rank]
+            while rank < last and group[item, rank] == current:
+                room = order[item, rank]
+                rank += 1
+                if room == capacity:
+                    decided = True
+                elif count[room] > 0:
+                    decided = True
+                    index = _lowest(words, hint, room)
+                    if chosen < 0 or index < chosen:
+                        chosen, from_room = index, room
+            if decided and current == 0:  # a NaN has won: fine, unless there is nothing but NaN
+                ranked = False
+                for later in range(rank, last):
+                    room = order[item, later]
+                    ranked = ranked or room == capacity or count[room] > 0
+                if not ranked:
+                    return _ONLY_NAN, 0, 0
+        if chosen < 0:
+            chosen = opened
+            opened += 1
+        else:
+            count[from_room] -= 1
+            words[from_room, chosen // 64] ^= np.uint64(1) << np.uint64(chosen % 64)
+        left = from_room - item
+        room_of[chosen] = left
+        count[left] += 1
+        words[left, chosen // 64] |= np.uint64(1) << np.uint64(chosen % 64)
+        hint[left] = min(hint[left], chosen // 64)
+        exact += left == 0
+        gaps += left
+    return opened, exact, gaps
+
+
+def warm_up() -> None:
+    """Compile (or load from cache) both kernels; seconds the first time, ever."""
+    items = np.array([1, 2], dtype=np.int64)
+    order = np.tile(np.array([3, 2, 1, 0], dtype=np.int64), (4, 1))
+    _pack_histogram(items, 3, order)
+    _pack_bins(items, 3, order, np.ones((4, 4), dtype=np.int64), _NO_STEPS, _NO_ROOMS)

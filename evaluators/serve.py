@@ -1,0 +1,65 @@
+"""The referee process: `python -m heuresis.evaluators.serve FD LIFELINE`.
+
+Answers one Setup with Ready, then each Job with Done, until the driver is gone. It owns one warm worker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+
+from heuresis.errors import ConfigError, Unavailable
+from heuresis.evaluators import jobs
+from heuresis.evaluators.catalog import load_problem
+from heuresis.evaluators.nouns import Evaluation
+from heuresis.evaluators.referee import Referee
+from heuresis.program import Program
+from heuresis.sandbox.worker import open_worker
+
+
+def main(channel_fd: int, lifeline_fd: int) -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle: it stops us cleanly
+    threading.Thread(target=_die_with_the_driver, args=(lifeline_fd,), daemon=True).start()
+    with socket.socket(fileno=channel_fd) as channel:
+        setup = jobs.receive(channel, jobs.Setup)
+        if setup is None:
+            return 0
+        try:
+            problem = load_problem(setup.problem, setup.settings)
+            worker = open_worker(tuple(problem.runtime), setup.isolation, allow_none=setup.allow_none)
+        except ConfigError as error:
+            jobs.send(channel, jobs.Ready(config_error=str(error)))
+            return 0
+        except Unavailable as error:
+            jobs.send(channel, jobs.Ready(unavailable=str(error)))
+            return 0
+        with worker:
+            jobs.send(channel, jobs.Ready(isolation=worker.isolation))
+            _serve(channel, Referee(problem, worker, setup.secret))
+    return 0
+
+
+def _serve(channel: socket.socket, referee: Referee) -> None:
+    while (job := jobs.receive(channel, jobs.Job)) is not None:
+        program = Program(job.files)
+        try:
+            jobs.send(channel, jobs.Done(_verdict(referee, program, job)))
+        except Unavailable as error:
+            jobs.send(channel, jobs.Done(unavailable=str(error)))
+
+
+def _verdict(referee: Referee, program: Program, job: jobs.Job) -> Evaluation:
+    return referee.judge(program) if job.tier is None else referee.examine(program, job.tier, job.indices)
+
+
+def _die_with_the_driver(lifeline_fd: int) -> None:
+    """Blocks until the driver's end closes, however it died; our own end closing takes the jail along."""
+    os.read(lifeline_fd, 1)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,1 @@
+"""Runs untrusted code: warm workers, jail backends, limits, the wire. Knows nothing of search or scores."""

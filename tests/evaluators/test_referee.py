@@ -1,0 +1,123 @@
+"""The referee with a real jail: every way a program can end has its status, and honest ones are untouched by it."""
+
+from __future__ import annotations
+
+import pytest
+
+from heuresis.evaluators.catalog import load_problem
+from heuresis.evaluators.nouns import Status, Tier
+from heuresis.evaluators.problem import Objective, Problem, Result
+from heuresis.evaluators.referee import Referee
+from heuresis.program import Limits, Program
+from heuresis.sandbox.worker import open_worker
+
+GOOD = "def guess(x):\n    return 3.0 * x + 0.9\n"
+
+
+class Quick(Problem):
+    """Like Tiny, with limits that a test can wait for."""
+
+    entry_points = ("guess(x: float) -> float",)
+    seeds = {"good": GOOD}
+    objectives = (Objective("error", "min"),)
+    tier_sizes = {Tier.TRAIN: 2, Tier.VALID: 4, Tier.TEST: 4, Tier.SHIFT: 2}
+    limits = Limits(wall_seconds=2.0, cpu_seconds=1.0, memory_bytes=256 << 20, output_bytes=100_000)
+
+    def generate(self, tier, index, rng):
+        return float(rng.uniform(-1, 1))
+
+    def run(self, program, instance, exam):
+        value = program.guess(instance)
+        return Result({"error": abs(value - (3 * instance + 1))}, feedback=f"guessed {value} at {instance}")
+
+
+HUGE = (Status.VIOLATION, Status.OUT_OF_MEMORY, Status.TIMED_OUT, Status.CRASHED)
+"""Which limit it meets first depends on the machine."""
+ENDINGS = {
+    "loops forever": ("def guess(x):\n    while True: pass\n", Status.TIMED_OUT),
+    "sleeps": ("import time\ndef guess(x):\n    time.sleep(600)\n", Status.TIMED_OUT),
+    "raises": ("def guess(x):\n    raise ValueError('no')\n", Status.CRASHED),
+    "raises at import": ("1 / 0\ndef guess(x): return x\n", Status.CRASHED),
+    "exits with 0": ("import os\ndef guess(x):\n    os._exit(0)\n", Status.CRASHED),
+    "sys.exit": ("import sys\ndef guess(x):\n    sys.exit(0)\n", Status.CRASHED),
+    "segfaults": ("import ctypes\ndef guess(x):\n    ctypes.string_at(0)\n", Status.CRASHED),
+    "eats memory": ("def guess(x):\n    return bytearray(8 << 30)\n", (Status.OUT_OF_MEMORY, Status.CRASHED)),
+    "fills memory": (
+        "def guess(x):\n    kept = []\n    while True: kept.append(bytearray(b'x' * (8 << 20)))\n",
+        (Status.OUT_OF_MEMORY, Status.CRASHED),
+    ),
+    "floods stdout": ("def guess(x):\n    while True: print('x' * 10_000)\n", Status.VIOLATION),
+    "daemonises": (
+        "import os, time\ndef guess(x):\n    if os.fork() == 0:\n        os.setsid()\n        if os.fork() == 0:\n"
+        "            time.sleep(600)\n        os._exit(0)\n    os._exit(3)\n",
+        Status.CRASHED,
+    ),
+    "returns text": ("def guess(x):\n    return 'best'\n", Status.INVALID),
+    "returns None": ("def guess(x):\n    return None\n", Status.INVALID),
+    "returns NaN": ("def guess(x):\n    return float('nan')\n", Status.INVALID),
+    "returns a huge list": ("def guess(x):\n    return [0.0] * 50_000_000\n", HUGE),
+    "returns an object": ("class A: pass\ndef guess(x):\n    return A()\n", (Status.INVALID, Status.CRASHED)),
+    "does not parse": ("def guess(x:\n", Status.REFUSED),
+    "lacks the entry point": ("def other(x): return x\n", Status.REFUSED),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def referee():
+    with open_worker(("numpy",)) as worker:
+        yield Referee(Quick(), worker, b"secret")
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_every_bad_ending_has_its_status_a_reason_and_no_score(referee, name):
+    text, expected = ENDINGS[name]
+    verdict = referee.judge(Program.of(text))
+    assert verdict.status in (expected if isinstance(expected, tuple) else (expected,))
+    assert verdict.score is None
+    assert verdict.reason
+
+
+def test_a_hundred_bad_programs_leave_honest_scores_bit_identical(referee):
+    before = referee.judge(Program.of(GOOD))
+    quick = [text for name, (text, _) in ENDINGS.items() if name not in ("loops forever", "sleeps", "fills memory")]
+    for number in range(100):
+        assert referee.judge(Program.of(quick[number % len(quick)])).score is None
+    after = referee.judge(Program.of(GOOD))
+    assert before.status is Status.SCORED
+    assert (after.score, after.results, after.metrics) == (before.score, before.results, before.metrics)
+
+
+def test_nothing_of_the_valid_tier_is_told_to_the_writer(referee):
+    shy = "calls = 0\ndef guess(x):\n    global calls\n    calls += 1\n    print('saw', x)\n    return 3.0 * x + 1.0\n"
+    verdict = referee.judge(Program.of(shy))
+    valid = [row.result.feedback for row in verdict.results if row.tier is Tier.VALID]
+    assert len(valid) == 4
+    assert all(text not in verdict.feedback for text in valid)
+    assert verdict.feedback.count("saw") <= 2
+    problem, worker = Quick(), referee.worker
+    for index in range(4):
+        value = Referee(problem, worker, b"secret")._instance(Tier.VALID, index)
+        text = f"def guess(x):\n    if x == {value!r}: raise ValueError(f'leak {{x}}')\n    return 1.0\n"
+        failed = Referee(problem, worker, b"secret").judge(Program.of(text))
+        assert (failed.status, failed.stage) == (Status.CRASHED, "full")
+        assert "leak" not in failed.reason + failed.feedback
+        assert "ValueError" in failed.reason
+
+
+def test_results_do_not_depend_on_how_instances_are_cut_into_blocks(referee):
+    class Cut(Quick):
+        block_size = 3
+
+    text = "import random\nimport numpy as np\ndef guess(x):\n    return 3.0 * x\n"
+    with open_worker(("numpy",)) as worker:
+        cut = Referee(Cut(), worker, b"secret").judge(Program.of(text))
+    whole = referee.judge(Program.of(text))
+    assert cut.results == whole.results
+
+
+def test_a_shipped_problem_scores_each_of_its_seeds():
+    problem = load_problem("online_bin_packing", {"items": "300"})
+    with open_worker(tuple(problem.runtime)) as worker:
+        referee = Referee(problem, worker, b"secret")
+        scores = {name: referee.judge(Program.of(text)).score for name, text in problem.seeds.items()}
+    assert all(score is not None and score.count == 20 for score in scores.values())
