@@ -1,0 +1,187 @@
+"""What the archive holds, as frozen data. `agent` makes briefs and proposals, the store keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from heuresis.evaluators.nouns import Bar, Evaluation, Status, Tier
+from heuresis.program import Program
+
+TagValue = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What to do next. Numbered by the store and committed before it runs."""
+
+    operator: str
+    parents: tuple[str, ...] = ()
+    """Program ids, the first is the one that is edited."""
+    inspirations: tuple[str, ...] = ()
+    """Program ids that are shown or mined for parts, not edited."""
+    notes: tuple[int, ...] = ()
+    tags: Mapping[str, TagValue] = field(default_factory=dict)
+    """Small facts that travel with every entry of the brief: generation, island."""
+    bar: Bar | None = None
+    number: int = -1
+    """Position within the campaign, from 0; -1 until committed."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a proposal has cost so far, beside its evaluation."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    model_calls: int = 0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One attempt at a brief: a program, or the reason why there is none."""
+
+    program: Program | None
+    operator: str
+    parents: tuple[str, ...] = ()
+    idea: str = ""
+    """In words: what was tried."""
+    refusal: str = ""
+    """Why there is no program, or why it may not run; empty for a usable one."""
+    prompt: str = ""
+    reply: str = ""
+    model: str = ""
+    cost: Cost = Cost()
+
+    def __post_init__(self) -> None:
+        if self.program is None and not self.refusal:
+            raise ValueError("a proposal without a program needs its refusal in words")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the archive: a proposal, its program, its verdict, its place in the family."""
+
+    sequence: int
+    """Commit order within the store; the only order there is."""
+    campaign: str
+    brief: int
+    attempt: int
+    """Within the brief, from 0."""
+    proposal: Proposal
+    evaluation: Evaluation
+    tags: Mapping[str, TagValue] = field(default_factory=dict)
+    reused: bool = False
+    """The verdict was found under an equal key and not made again."""
+    seconds: float = 0.0
+    """Wall seconds from brief to verdict; shown, never ranked."""
+
+
+class AddStatus(StrEnum):
+    """What a population says to a new entry."""
+
+    NEW = "new"
+    IMPROVED = "improved"
+    NOT_KEPT = "not_kept"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A program's place in a population: enough to select by, without opening the program."""
+
+    program: str
+    """Program id."""
+    score: float
+    size: int
+    """Characters of the program's main file."""
+    sequence: int
+    """Of the entry that put it there."""
+    signature: str = ""
+    """Hash of the per-instance values: equal signature, equal behaviour."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Exact sums over a campaign's committed rows."""
+
+    entries: int = 0
+    evaluated: int = 0
+    """Verdicts that were made (not reused, not refused at the gate): what the evaluation budget counts."""
+    by_status: Mapping[str, int] = field(default_factory=dict)
+    wall_seconds: float = 0.0
+    """Jail wall seconds over all verdicts."""
+    cpu_seconds: float = 0.0
+    active_seconds: float = 0.0
+    """Seconds the driver has spent running this campaign, over all its runs: what `--minutes` counts."""
+    usd: float = 0.0
+    tokens: int = 0
+    briefs: int = 0
+
+
+@dataclass(frozen=True)
+class CampaignRecord:
+    """A campaign as stored."""
+
+    name: str
+    problem: str
+    """As named on the command line: a shipped name, or path.py:Class."""
+    problem_hash: str
+    """Of the problem's source and parameters; part of the key of every result."""
+    method: str
+    config: Mapping[str, object]
+    """Every setting that decides results; plain JSON values."""
+    seed: int
+    secret: bytes
+    """Instance seeds are HMAC(secret, tier, index). Never shown, never exported."""
+    isolation: str = ""
+    created: str = ""
+    """ISO time, for people only."""
+    finished: str = ""
+    """Why it ended (budget, target, patience), or empty."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A lesson in words, with the programs it was drawn from."""
+
+    number: int
+    text: str
+    programs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """One opening of a held-out tier. Looks are counted because every look spends a little of the exam."""
+
+    number: int
+    program: str
+    tier: Tier
+    count: int
+    """Instances opened."""
+    evaluation: Evaluation | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a campaign and changes no result: a lease taken over, a quarantine."""
+
+    number: int
+    kind: str
+    payload: Mapping[str, TagValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kin:
+    """A relative of a program: who it is, how it was made, how it did."""
+
+    program: str
+    operator: str
+    parents: tuple[str, ...]
+    status: Status
+    score: float | None
+    """None unless scored and not in quarantine."""
+    sequence: int
+    """Of the entry that first brought the program."""
+    depth: int
+    """Generations between it and the program that was asked about."""

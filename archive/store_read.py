@@ -1,0 +1,257 @@
+"""What can be asked of a store. Every answer is a committed state; none of them waits for the writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Select, bindparam, false, func, or_, select
+
+from heuresis.archive import campaigns, codec, family, loading, schema, state, views
+from heuresis.archive.records import Brief, CampaignRecord, Entry, Event, Kin, Look, Member, Note, Proposal, Totals
+from heuresis.archive.views import Views
+from heuresis.errors import ConfigError
+from heuresis.evaluators.nouns import Evaluation, Status, Tier
+from heuresis.program import Program
+
+_PAGE = 200
+_DEPENDS_ON_LOAD = Status.TIMED_OUT.value
+_n, _p, _e, _b = schema.entry.c, schema.proposal.c, schema.evaluation.c, schema.brief.c
+_C: BindParameter[Any] = bindparam("c")
+_OPEN = select(_b.body).where(_b.campaign_id == _C, _b.closed == false()).order_by(_b.number)
+_MADE = select(schema.proposal).where(_p.campaign_id == _C, _p.brief == bindparam("b")).order_by(_p.attempt)
+_VERDICT = loading.ENTRIES.where(
+    schema.campaign.c.name == bindparam("name"), _n.brief == bindparam("b"), _n.attempt == bindparam("a")
+)
+_NORMAL = (
+    select(_p.id)
+    .join(schema.campaign, schema.campaign.c.id == _p.campaign_id)
+    .where(schema.campaign.c.name == bindparam("name"), _p.normal == bindparam("normal"))
+    .limit(1)
+)
+_REUSABLE = (
+    select(schema.evaluation)
+    .join(schema.campaign)
+    .where(_e.key == bindparam("key"), _e.status != Status.STOPPED.value)
+    .where(or_(_e.status != _DEPENDS_ON_LOAD, schema.campaign.c.name == bindparam("name")))
+    .order_by(_e.id)
+    .limit(1)
+)
+
+
+_SCORE = (
+    select(func.max(_n.score))
+    .join(schema.program, schema.program.c.id == _n.program_id)
+    .join(schema.campaign, schema.campaign.c.id == _n.campaign_id)
+    .where(schema.program.c.hash == bindparam("hash"), schema.campaign.c.name == bindparam("name"))
+)
+_PROGRAMS_KEPT = 256
+_FULL_ID = 64
+
+
+class StoreReader:
+    """The reading half of `Store`. Safe to use from several threads at once."""
+
+    def __init__(self) -> None:
+        self._views: dict[str, Views] = {}
+        self._recent_program = lru_cache(_PROGRAMS_KEPT)(self._load_program)  # a program never changes
+
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        raise NotImplementedError
+
+    def campaign(self, name: str) -> CampaignRecord | None:
+        with self.snapshot() as connection:
+            return campaigns.one(connection, name)
+
+    def campaigns(self) -> list[CampaignRecord]:
+        """All campaigns in the order in which they were made."""
+        with self.snapshot() as connection:
+            return campaigns.all_of(connection)
+
+    def marks(self, campaign: str) -> bytes | None:
+        """The method's state; None before it set any."""
+        with self.snapshot() as connection:
+            query = select(schema.campaign.c.marks).where(schema.campaign.c.name == campaign)
+            marks = connection.execute(query).scalar()
+            return None if marks is None else bytes(marks)
+
+    def totals(self, campaign: str) -> Totals:
+        """The running sums; the cost does not grow with the campaign."""
+        with self.snapshot() as connection:
+            return state.read(connection, campaign).totals()
+
+    def members(self, campaign: str, view: str) -> Mapping[str, Member]:
+        """A population, niche -> member. Not to be changed."""
+        now = self._current_views(campaign).members
+        if view not in now:
+            raise ConfigError("population", f"one of {', '.join(now)}", view)
+        return now[view]
+
+    def open_briefs(self, campaign: str) -> list[Brief]:
+        """Committed and not closed, by number: what a resumed driver takes up again."""
+        with self.snapshot() as connection:
+            now = state.read(connection, campaign)
+            return [codec.unpack(body, Brief) for body in connection.execute(_OPEN, {"c": now.id}).scalars()]
+
+    def proposals_of(self, campaign: str, brief: int) -> list[tuple[int, Proposal]]:
+        """(attempt, proposal) of a brief, by attempt."""
+        with self.snapshot() as connection:
+            now = state.read(connection, campaign)
+            rows = connection.execute(_MADE, {"c": now.id, "b": brief}).mappings().all()
+            made = loading.proposals(connection, rows)
+            return [(row["attempt"], made[row["id"]]) for row in rows]
+
+    def verdict_of(self, campaign: str, brief: int, attempt: int) -> Entry | None:
+        with self.snapshot() as connection:
+            bound = {"name": campaign, "b": brief, "a": attempt}
+            found = loading.entries(connection, _VERDICT, bound, artifacts=True)
+            return found[0] if found else None
+
+    def reusable(self, key: str, campaign: str = "") -> Evaluation | None:
+        """The first verdict under an equal key.
+
+        A TIMED_OUT one depends on the machine's load and is given only to the campaign that made it; a STOPPED one
+        depends on its race and is given to nobody.
+        """
+        with self.snapshot() as connection:
+            rows = connection.execute(_REUSABLE, {"key": key, "name": campaign}).mappings().all() if key else []
+            return loading.evaluations(connection, rows, artifacts=True)[rows[0]["id"]] if rows else None
+
+    def knows_normal(self, campaign: str, normal: str) -> bool:
+        """Whether the campaign has a proposal whose program has this normal form."""
+        with self.snapshot() as connection:
+            return connection.execute(_NORMAL, {"name": campaign, "normal": normal}).scalar() is not None
+
+    def program(self, program_id: str) -> Program:
+        """A program by its id or a unique beginning of 4 or more hex digits. Raises ConfigError with the candidates."""
+        return (self._recent_program if len(program_id) == _FULL_ID else self._load_program)(program_id)
+
+    def entry(self, campaign: str | None, program_id: str) -> Entry:
+        """The best entry of a program, among equals the first; in one campaign or in all."""
+        with self.snapshot() as connection:
+            row_id, identity = family.resolve(connection, program_id)
+            query = loading.ENTRIES.where(_n.program_id == row_id)
+            if campaign is not None:
+                query = query.where(_n.campaign_id == state.read(connection, campaign).id)
+            query = query.order_by(_n.score.desc().nulls_last(), _n.sequence).limit(1)
+            found = loading.entries(connection, query, artifacts=True)
+        if not found:
+            raise ConfigError("id", f"a program with a verdict in {campaign or 'any campaign'}", identity)
+        return found[0]
+
+    def top(self, campaign: str, count: int) -> list[Entry]:
+        """The best entries, each program once; neither failed nor quarantined ones. Artifacts are left out."""
+        with self.snapshot() as connection:
+            number = state.read(connection, campaign).id
+            sequences = _first_of_each(connection, number, count)
+            query = loading.ENTRIES.where(_n.sequence.in_(sequences))
+            return loading.entries(connection, query.order_by(_n.score.desc(), _n.sequence), artifacts=False)
+
+    def entries(self, campaign: str, after: int = 0, limit: int | None = None) -> Iterator[Entry]:
+        """Entries in commit order, those after a sequence number, a page at a time. Artifacts are left out."""
+        left = limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            page = self._page(campaign, after, size)
+            yield from page
+            if len(page) < size:
+                return
+            after, left = page[-1].sequence, None if left is None else left - len(page)
+
+    def evaluated_after(self, campaign: str, sequence: int) -> int:
+        """Verdicts made since that entry (neither reused nor refused): what patience counts."""
+        with self.snapshot() as connection:
+            made = (_n.campaign_id == state.read(connection, campaign).id, _n.reused.is_(False))
+            query = select(func.count()).select_from(schema.entry).where(*made, _n.sequence > sequence)
+            return connection.execute(query.where(_n.status != Status.REFUSED.value)).scalar_one()
+
+    def score_of(self, campaign: str, program_id: str) -> float | None:
+        """The best score of a program, by its full id; None unless scored here and not in quarantine."""
+        with self.snapshot() as connection:
+            return connection.execute(_SCORE, {"name": campaign, "hash": bytes.fromhex(program_id)}).scalar()
+
+    def by_status(self, campaign: str) -> Mapping[Status, int]:
+        """Entries by how they ended."""
+        return {Status(name): count for name, count in self.totals(campaign).by_status.items()}
+
+    def lineage(self, program_id: str, depth: int = 1000) -> list[Kin]:
+        """The program and its ancestors, nearest first, each once, up to this many generations."""
+        with self.snapshot() as connection:
+            return family.ancestors(connection, family.resolve(connection, program_id)[0], depth)
+
+    def children(self, program_id: str) -> list[Kin]:
+        """Programs proposed from this one, in the order of their verdicts."""
+        with self.snapshot() as connection:
+            return family.children(connection, family.resolve(connection, program_id)[0])
+
+    def notes(self, campaign: str) -> list[Note]:
+        with self.snapshot() as connection:
+            rows = connection.execute(_of(schema.note, state.read(connection, campaign).id)).mappings()
+            return [
+                Note(row["id"], codec.unpack_text(row["text"]), codec.unpack(row["programs"], tuple[str, ...]))
+                for row in rows
+            ]
+
+    def events(self, campaign: str) -> list[Event]:
+        with self.snapshot() as connection:
+            rows = connection.execute(_of(schema.event, state.read(connection, campaign).id)).mappings()
+            return [Event(row["id"], row["kind"], codec.unpack_tags(row["payload"])) for row in rows]
+
+    def looks(self, campaign: str, program_id: str | None = None) -> list[Look]:
+        """Every opening of a held-out tier, oldest first."""
+        with self.snapshot() as connection:
+            query = _of(schema.look, state.read(connection, campaign).id)
+            if program_id is not None:
+                query = query.where(schema.look.c.program_id == family.resolve(connection, program_id)[0])
+            query = query.add_columns(schema.program.c.hash).join(schema.program)
+            return [_look(connection, row) for row in connection.execute(query).mappings().all()]
+
+    def _load_program(self, program_id: str) -> Program:
+        with self.snapshot() as connection:
+            row_id, _ = family.resolve(connection, program_id)
+            return loading.programs(connection, [row_id])[row_id]
+
+    def _page(self, campaign: str, after: int, size: int) -> list[Entry]:
+        with self.snapshot() as connection:
+            number = state.read(connection, campaign).id
+            query = loading.ENTRIES.where(_n.campaign_id == number, _n.sequence > after)
+            return loading.entries(connection, query.order_by(_n.sequence).limit(size), artifacts=False)
+
+    def _current_views(self, campaign: str) -> Views:
+        """The committed views; read again only when another process has changed them."""
+        with self.snapshot() as connection:
+            now = state.read(connection, campaign)
+            known = self._views.get(campaign)
+            if known is None or known.version != now.version:
+                known = self._views[campaign] = views.load(connection, now.id, now.version)
+            return known
+
+
+def _of(table: Any, campaign: int) -> Select[Any]:
+    return select(table).where(table.c.campaign_id == campaign).order_by(table.c.id)
+
+
+def _first_of_each(connection: Connection, campaign: int, count: int) -> list[int]:
+    """Sequence numbers of the best entries, one for each program."""
+    query = (
+        select(_n.program_id, _n.sequence)
+        .where(_n.campaign_id == campaign, _n.score.is_not(None))
+        .order_by(_n.score.desc(), _n.sequence)
+    )
+    chosen: dict[int, int] = {}
+    for program, sequence in connection.execute(query):
+        chosen.setdefault(program, sequence)
+        if len(chosen) >= count:
+            break
+    return list(chosen.values())
+
+
+def _look(connection: Connection, row: Any) -> Look:
+    seen = None
+    if row["evaluation_id"] is not None:
+        query = select(schema.evaluation).where(_e.id == row["evaluation_id"])
+        rows = connection.execute(query).mappings().all()
+        seen = loading.evaluations(connection, rows, artifacts=True)[row["evaluation_id"]]
+    return Look(row["id"], row["hash"].hex(), Tier(row["tier"]), row["count"], seen)
