@@ -55,8 +55,8 @@ def index_in(value: Any, count: int, name: str) -> int:
 
 def argmax(priorities: NDArray[np.float64], name: str) -> int:
     """Like `numpy.argmax`: the first NaN wins, ties go to the lowest index. Only NaN is no ranking: Invalid."""
-    best = int(np.argmax(priorities))
-    if np.isnan(priorities[best]) and np.isnan(priorities).all():
+    best = int(priorities.argmax())
+    if priorities[best] != priorities[best] and np.isnan(priorities).all():
         raise Invalid(f"{name} returned only NaN")
     return best
 

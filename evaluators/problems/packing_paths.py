@@ -103,15 +103,14 @@ def pack_by_table(instance: PackingInstance, table: Table, histogram: bool | Non
 def pack_by_calls(priority: Any, instance: PackingInstance, empty_bins: int) -> Packing:
     """One call per item: the feasible open bins in order, then the empty ones (`empty_bins` = 0 shows all of them)."""
     items, capacity = instance.items, instance.capacity
-    room = np.full(len(items) + 2, float(capacity))
+    room = np.full(2 * len(items) + empty_bins, float(capacity))  # beyond the opened ones all are empty
     opened = exact = gaps = 0
     smallest = int(items.min())
     live = np.empty(0, dtype=np.int64)
     for position, item in enumerate(items.tolist()):
-        shown = empty_bins or len(items) - position
-        rooms = room[live]
-        fits = live[rooms >= item]
-        feasible = np.concatenate((room[fits], np.full(shown, float(capacity))))
+        fits = live[room[live] >= item]
+        empty = room[opened : opened + empty_bins] if empty_bins else room[opened : opened + len(items) - position]
+        feasible = np.concatenate((room[fits], empty))
         best = argmax(real_array(priority(float(item), feasible), (len(feasible),), "priority"), "priority")
         if best < len(fits):
             chosen = fits[best]

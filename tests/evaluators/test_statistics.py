@@ -87,3 +87,7 @@ def test_a_score_is_finite(value):
         Score(value, 0.0, 1)
     with pytest.raises(ValueError, match="finite"):
         Result({"x": value})
+
+
+def test_a_perfect_score_has_no_negative_zero():
+    assert math.copysign(1.0, Score(-0.0, 0.0, 1).value) == 1.0

@@ -1,0 +1,1 @@
+"""Proposes: the campaign loop, search methods, operators, the budget."""

@@ -1,0 +1,63 @@
+"""When a campaign ends. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from heuresis.archive.records import Totals
+from heuresis.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of a whole campaign, over all its runs. None = no limit of that kind."""
+
+    evaluations: int | None = None
+    """Verdicts made; reused and refused ones cost nothing."""
+    minutes: float | None = None
+    """Of a running driver; a stopped campaign does not age."""
+    target: float | None = None
+    """In the first objective's own metric and direction: reached means done."""
+    patience: int | None = None
+    """Evaluations without a new best."""
+
+    def __post_init__(self) -> None:
+        for key in ("evaluations", "minutes", "patience"):
+            value = getattr(self, key)
+            if value is not None and not value > 0:
+                raise ConfigError(f"--{key}", "a number above 0", value)
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Budget:
+        return cls(**{key: values.get(key) for key in ("evaluations", "minutes", "target", "patience")})  # type: ignore[arg-type]
+
+    def as_json(self) -> dict[str, float | int | None]:
+        return {
+            "evaluations": self.evaluations,
+            "minutes": self.minutes,
+            "target": self.target,
+            "patience": self.patience,
+        }
+
+    def room(self, totals: Totals, in_flight: int) -> int:
+        """How many more evaluations may start now."""
+        if self.evaluations is None:
+            return 1_000_000_000
+        return self.evaluations - totals.evaluated - in_flight
+
+    def spent(self, totals: Totals, best: float | None, sign: float, since_best: int) -> str:
+        """Why the campaign is over, in words, or an empty string.
+
+        `best`: best score (higher is better); `sign` turns it back into the metric; `since_best`: evaluations
+        since the best was found.
+        """
+        if self.evaluations is not None and totals.evaluated >= self.evaluations:
+            return f"budget of {self.evaluations:,} evaluations spent"
+        if self.minutes is not None and totals.active_seconds >= 60 * self.minutes:
+            return f"budget of {self.minutes:g} minutes spent"
+        if self.target is not None and best is not None and best >= sign * self.target:
+            return f"target {self.target:g} reached"
+        if self.patience is not None and since_best >= self.patience:
+            return f"no new best in {since_best:,} evaluations (patience {self.patience:,})"
+        return ""

@@ -1,0 +1,108 @@
+"""`Campaign`: what a search is made of, and the check that a repeated command means the same search."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from heuresis.agent.budget import Budget
+from heuresis.agent.catalog import load_method
+from heuresis.agent.protocols import Method
+from heuresis.archive.populations import Best, to_config
+from heuresis.archive.records import CampaignRecord
+from heuresis.archive.store import Store
+from heuresis.errors import ConfigError
+from heuresis.evaluators import jobs
+from heuresis.evaluators.catalog import SHIPPED, load_problem
+from heuresis.evaluators.problem import Problem
+
+BEST = Best()
+"""Every campaign keeps it, whatever its method."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One search: a problem, a method, a seed. The budget may change from run to run, nothing else may."""
+
+    problem_name: str
+    """A shipped name, or path/to/file.py:Class."""
+    method_name: str = "genetic"
+    name: str = ""
+    """Default: PROBLEM-METHOD."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """`--set` values of the problem."""
+    method_settings: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    isolation: str = "auto"
+    allow_none: bool = False
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            short = self.problem.name if self.problem_name in SHIPPED else self.problem_name.rpartition(":")[2]
+            object.__setattr__(self, "name", f"{short}-{self.method_name}")
+
+    @cached_property
+    def problem(self) -> Problem:
+        return load_problem(self.problem_name, self.settings)
+
+    @cached_property
+    def method(self) -> Method:
+        return load_method(self.method_name, self.method_settings)
+
+    def setup(self, record: CampaignRecord) -> jobs.Setup:
+        return jobs.Setup(self.problem_name, dict(self.settings), record.secret, self.isolation, self.allow_none)
+
+    def config(self) -> dict[str, object]:
+        """Everything that decides results, as plain JSON values."""
+        return {
+            "settings": dict(self.settings),
+            "method_settings": dict(self.method_settings),
+            "isolation": "none" if self.allow_none else self.isolation,
+            "populations": to_config((BEST, *self.method.populations())),
+        }
+
+    def open(self, store: Store) -> CampaignRecord:
+        """The stored campaign of this name, made if there is none. Raises ConfigError when its settings differ."""
+        record = store.campaign(self.name)
+        if record is None:
+            record = self._record()
+            store.create_campaign(record)
+            return record
+        self._check_same(record)
+        return record
+
+    def _record(self) -> CampaignRecord:
+        return CampaignRecord(
+            name=self.name,
+            problem=self.problem_name,
+            problem_hash=self.problem.hash,
+            method=self.method_name,
+            config={**self.config(), "budget": self.budget.as_json()},
+            seed=self.seed,
+            secret=secrets.token_bytes(32),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _check_same(self, record: CampaignRecord) -> None:
+        mine = {"problem": self.problem_name, "method": self.method_name, "seed": self.seed, **self.config()}
+        stored: dict[str, object] = {"problem": record.problem, "method": record.method, "seed": record.seed}
+        stored |= {key: value for key, value in record.config.items() if key not in ("budget", "workers")}
+        for key in mine:
+            if mine[key] != stored.get(key):
+                raise ConfigError(
+                    f"campaign {self.name!r}, {key}",
+                    f"{stored.get(key)!r} as when it was started",
+                    repr(mine[key]),
+                    "Repeat the old value to go on, or start another with --new NAME.",
+                )
+        if self.problem.hash != record.problem_hash:
+            raise ConfigError(
+                f"campaign {self.name!r}, problem",
+                "the problem's code and instances as when it was started",
+                "a changed problem",
+                "Old and new scores cannot be compared: start another with --new NAME.",
+            )

@@ -1,0 +1,98 @@
+"""Judging outside a search: any file on any problem, a program of your own in a campaign, the held-out tiers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+
+from heuresis.agent.campaign import Campaign
+from heuresis.agent.fixed import ADD, admit
+from heuresis.agent.loop import Loop
+from heuresis.agent.run import leased
+from heuresis.archive.records import Brief, CampaignRecord, Entry, Look, Proposal
+from heuresis.archive.store import Store
+from heuresis.errors import ConfigError, Unavailable
+from heuresis.evaluators import jobs
+from heuresis.evaluators.catalog import load_problem
+from heuresis.evaluators.nouns import Evaluation, Tier
+from heuresis.evaluators.pool import Pool
+from heuresis.evaluators.tiers import PUBLIC_SECRET
+from heuresis.program import Program
+
+HELD_OUT = (Tier.TEST, Tier.SHIFT)
+
+
+def evaluate(
+    problem: str,
+    program: Program,
+    settings: Mapping[str, str] | None = None,
+    *,
+    allow_none: bool = False,
+    tier: Tier = Tier.VALID,
+) -> Evaluation:
+    """One program on one tier of a problem, with public instance seeds, so that anybody gets the same numbers.
+
+    Keeps nothing. Raises ConfigError for a mistake in the names, Unavailable without a sandbox.
+    """
+    loaded = load_problem(problem, settings)
+    setup = jobs.Setup(problem, dict(settings or {}), PUBLIC_SECRET, allow_none=allow_none)
+    with Pool(setup, 1) as pool:
+        return _verdict(pool.submit(jobs.Job(dict(program.files), tier, tuple(range(loaded.tier_size(tier))))))
+
+
+def campaign_of(record: CampaignRecord, *, allow_none: bool = False) -> Campaign:
+    """The campaign that a record was made from."""
+    config = record.config
+    return Campaign(
+        problem_name=record.problem,
+        method_name=record.method,
+        name=record.name,
+        settings=_texts(config.get("settings")),
+        method_settings=_texts(config.get("method_settings")),
+        seed=record.seed,
+        isolation="auto" if config.get("isolation") == "none" else str(config.get("isolation", "auto")),
+        allow_none=allow_none or config.get("isolation") == "none",
+    )
+
+
+def add_program(store: Store, record: CampaignRecord, program: Program, idea: str) -> Entry:
+    """Judge a person's own program as an entry of the campaign; it may become a parent like any other."""
+    campaign = campaign_of(record)
+    with leased(store, record.name), Pool(campaign.setup(record), 1) as pool:
+        [brief] = admit(store, record.name, [(Brief(ADD), Proposal(program, ADD, idea=idea))])
+        Loop(campaign, record, store, pool, 1, lambda progress: None, threading.Event()).finish_open()
+    entry = store.verdict_of(record.name, brief.number, 0)
+    if entry is None:
+        raise Unavailable("the program was kept but not judged; `heuresis run` will take it up")
+    return entry
+
+
+def open_held_out(
+    store: Store, record: CampaignRecord, wanted: Sequence[tuple[Program, Tier]], workers: int = 1
+) -> list[Look]:
+    """Open held-out tiers for these programs. Each look is stored, and counts, before its result is shown."""
+    campaign = campaign_of(record)
+    if campaign.problem.hash != record.problem_hash:
+        raise ConfigError("problem", "the problem's code as when the campaign was started", "a changed problem")
+    seen = []
+    with Pool(campaign.setup(record), workers) as pool:
+        indices = {tier: tuple(range(campaign.problem.tier_size(tier))) for tier in HELD_OUT}
+        futures = [pool.submit(jobs.Job(dict(program.files), tier, indices[tier])) for program, tier in wanted]
+        for (program, tier), future in zip(wanted, futures, strict=True):
+            evaluation, count = _verdict(future), len(indices[tier])
+            with store.transaction(durable=True) as transaction:
+                number = transaction.add_look(record.name, program.id, tier, count, evaluation)
+            seen.append(Look(number, program.id, tier, count, evaluation))
+    return seen
+
+
+def _verdict(future: Future[Evaluation]) -> Evaluation:
+    try:
+        return future.result()
+    except CancelledError as error:
+        raise Unavailable("the evaluation was cancelled") from error
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else {}

@@ -1,0 +1,123 @@
+"""What a person sees while a campaign runs, and the running figures that end it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from heuresis.agent.budget import Budget
+from heuresis.agent.campaign import BEST, Campaign
+from heuresis.archive.records import Entry, Member, Totals
+from heuresis.archive.store import Store
+from heuresis.evaluators.nouns import Status
+
+_RATE_WINDOW_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a running campaign."""
+
+    evaluations: int
+    briefs: int
+    in_flight: int
+    best: float | None
+    """In the first objective's own metric."""
+    best_program: str
+    by_status: Mapping[str, int]
+    per_second: float
+    """Evaluations, over the last seconds of this run."""
+    active_seconds: float
+    seconds_left: float | None
+    """By whichever limit comes first at this rate; None without a limit."""
+    forced: bool = False
+    """The last one of a run."""
+
+
+class Tracker:
+    """Running totals of a campaign, kept in step with what is committed."""
+
+    def __init__(self, campaign: Campaign, store: Store, name: str) -> None:
+        self._campaign = campaign
+        self._store = store
+        self._name = name
+        self._stored = store.totals(name)
+        self._started = time.monotonic()
+        self._base_seconds = self._stored.active_seconds
+        self._saved = 0.0
+        self._arrivals: list[tuple[float, int]] = [(self._started, self._stored.evaluated)]
+        self._best = self._best_member()
+        self._evaluated_at_best = self._stored.evaluated - self._since_best()
+
+    def _best_member(self) -> Member | None:
+        members = self._store.members(self._name, BEST.name).values()
+        return max(members, key=lambda one: (one.score, -one.sequence), default=None)
+
+    def _since_best(self) -> int:
+        return self._store.evaluated_after(self._name, self._best.sequence) if self._best else 0
+
+    @property
+    def active_seconds(self) -> float:
+        return self._base_seconds + time.monotonic() - self._started
+
+    def unsaved_seconds(self) -> float:
+        """Running time since the last call: each commit adds it to the stored total."""
+        now = time.monotonic() - self._started
+        fresh, self._saved = now - self._saved, now
+        return fresh
+
+    @property
+    def totals(self) -> Totals:
+        return replace(self._stored, active_seconds=self.active_seconds)
+
+    def committed(self, entries: list[Entry]) -> None:
+        """Take note of what has just been committed."""
+        self._stored = self._store.totals(self._name)
+        for entry in entries:
+            score, program = entry.evaluation.score, entry.proposal.program
+            if score is None or program is None or entry.evaluation.quarantine is not None:
+                continue
+            if self._best is None or score.value > self._best.score:
+                self._best = Member(program.id, score.value, len(program.text), entry.sequence)
+                self._evaluated_at_best = self._stored.evaluated
+
+    def over(self, budget: Budget) -> str:
+        best = self._best.score if self._best else None
+        since = self._stored.evaluated - self._evaluated_at_best
+        return budget.spent(self.totals, best, self._campaign.problem.objectives[0].sign, since)
+
+    def progress(self, in_flight: int, *, force: bool = False) -> Progress:
+        now, evaluated = time.monotonic(), self._stored.evaluated
+        self._arrivals.append((now, evaluated))
+        while len(self._arrivals) > 2 and self._arrivals[1][0] < now - _RATE_WINDOW_SECONDS:
+            self._arrivals.pop(0)
+        first_time, first_count = self._arrivals[0]
+        rate = (evaluated - first_count) / max(now - first_time, 1e-9)
+        best = self._campaign.problem.describe_value(self._best.score) if self._best else None
+        return Progress(
+            evaluated,
+            self._stored.briefs,
+            in_flight,
+            best,
+            self._best.program if self._best else "",
+            self._stored.by_status,
+            rate,
+            self.active_seconds,
+            self._seconds_left(rate),
+            force,
+        )
+
+    def _seconds_left(self, rate: float) -> float | None:
+        budget, left = self._campaign.budget, []
+        if budget.minutes is not None:
+            left.append(60 * budget.minutes - self.active_seconds)
+        if budget.evaluations is not None and rate > 0:
+            left.append((budget.evaluations - self._stored.evaluated) / rate)
+        return max(0.0, min(left)) if left else None
+
+
+def failures(by_status: Mapping[str, int]) -> dict[str, int]:
+    """Failed entries by kind, most frequent first."""
+    rows = [(kind, count) for kind, count in by_status.items() if kind != Status.SCORED and count]
+    return dict(sorted(rows, key=lambda row: -row[1]))

@@ -1,0 +1,64 @@
+"""Runs a campaign from where it stands: opens it, takes its lease, runs the loop, says how it ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from heuresis.agent.campaign import Campaign
+from heuresis.agent.loop import Loop, Observer
+from heuresis.archive.leases import owner
+from heuresis.archive.records import CampaignRecord
+from heuresis.archive.store import Store
+from heuresis.evaluators.pool import Pool
+
+_LEASE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a campaign ended."""
+
+    record: CampaignRecord
+    reason: str
+    """Why the campaign is finished; empty when it was stopped and can go on."""
+
+
+def run_campaign(campaign: Campaign, store: Store, workers: int, observer: Observer, stop: threading.Event) -> Outcome:
+    """Run until the budget is spent or `stop` is set. Killed at any moment, the same call goes on.
+
+    Raises ConfigError before anything is spent; Unavailable when a part of ours stays gone (all verdicts are kept).
+    """
+    record = campaign.open(store)
+    with leased(store, record.name):
+        if record.finished:
+            store.reopen(record.name)
+        store.update_config(record.name, {**record.config, "budget": campaign.budget.as_json(), "workers": workers})
+        with Pool(campaign.setup(record), workers) as pool:
+            reason = Loop(campaign, record, store, pool, workers, observer, stop).run()
+        if reason:
+            store.finish(record.name, reason)
+    return Outcome(store.campaign(record.name) or record, reason)
+
+
+@contextmanager
+def leased(store: Store, name: str) -> Iterator[None]:
+    """Only one driver runs a campaign at a time; the lease of a dead one is taken over."""
+    me = owner()
+    store.acquire(name, me, _LEASE_SECONDS)
+    done = threading.Event()
+    renewer = threading.Thread(target=_renew, args=(store, name, me, done), daemon=True)
+    renewer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewer.join()
+        store.release(name, me)
+
+
+def _renew(store: Store, name: str, me: str, done: threading.Event) -> None:
+    while not done.wait(_LEASE_SECONDS / 4):
+        store.renew(name, me, _LEASE_SECONDS)

@@ -1,0 +1,59 @@
+"""The archive as a method sees it: committed, bounded, selection tiers only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from heuresis.archive.records import Brief, Member
+from heuresis.archive.store import Store
+from heuresis.program import Program
+
+_PROGRAMS = 2_000
+
+
+class Memory:
+    """What the loop has read from the store since its last commit, so that a brief costs no query twice."""
+
+    def __init__(self, store: Store, campaign: str) -> None:
+        self._store = store
+        self._campaign = campaign
+        self._members: dict[str, Mapping[str, Member]] = {}
+        self._scores: dict[str, float] = {}
+        self.program = lru_cache(_PROGRAMS)(store.program)
+
+    def members(self, population: str) -> Mapping[str, Member]:
+        if population not in self._members:
+            found = self._store.members(self._campaign, population)
+            self._members[population] = found
+            self._scores.update((one.program, one.score) for one in found.values())
+        return self._members[population]
+
+    def score(self, program_id: str) -> float | None:
+        """Of a program in a population that was read, else from the archive."""
+        if program_id not in self._scores:
+            return self._store.score_of(self._campaign, program_id)
+        return self._scores[program_id]
+
+    def forget(self) -> None:
+        """Populations may have changed. Programs never do."""
+        self._members.clear()
+        self._scores.clear()
+
+
+@dataclass(frozen=True)
+class LoopView:
+    """`View` over the loop's memory. Nothing here reads results, looks or held-out tiers."""
+
+    next_number: int
+    in_flight: Sequence[Brief]
+    seeds: Sequence[str]
+    """Ids of the seed programs, in the problem's order."""
+    memory: Memory
+
+    def members(self, population: str) -> Mapping[str, Member]:
+        return self.memory.members(population)
+
+    def program(self, program_id: str) -> Program:
+        return self.memory.program(program_id)
