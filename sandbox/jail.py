@@ -1,0 +1,222 @@
+"""The jail itself: one root file system per worker, one set of walls per child. Runs in the warm parent only.
+
+`enter_worker` is played once, before any candidate; `enter_child` in every freshly forked child.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heuresis.sandbox import landlock, linux, seccomp
+
+NOBODY = 65534
+_NODES = ("null", "zero", "full", "random", "urandom")
+_MOUNT_POINTS = ("/sys", "/mnt", "/media", "/srv")
+_PASSWD = f"jail:x:{NOBODY}:{NOBODY}:jail:/tmp:/bin/sh\n"
+
+
+@dataclass(frozen=True)
+class Root:
+    """What the jail shows of the host, all of it read-only."""
+
+    trees: Sequence[str]
+    """Folders shown whole (/usr, the interpreter's prefix)."""
+    covered: Sequence[str]
+    """Folders within those that are emptied (site-packages, our own source)."""
+    packages: Sequence[str]
+    """Files and folders shown although within a covered folder (the runtime's packages)."""
+
+
+@dataclass(frozen=True)
+class ChildLimits:
+    """What the kernel enforces on one child by itself."""
+
+    cpu_seconds: int
+    file_bytes: int
+    largest_file: int
+    address_space: int | None
+    """Above what the warm parent has already; only where no cgroup caps memory."""
+    processes: int | None
+    """Only where no cgroup caps them."""
+
+
+def enter_worker(root: Root) -> None:
+    """Leave the host: returns in a new process, pid 1 of its own world, unprivileged, single-threaded.
+
+    The process that called it stays outside as the caller's return value tells: see `warm.supervise`.
+    """
+    linux.remember_last_capability()
+    private = linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+    point = next(path for path in _MOUNT_POINTS if os.path.isdir(path))
+    if os.getuid() == 0:
+        linux.unshare(private)
+        _build_root(root, point)
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        linux.prctl(linux.PR_SET_DUMPABLE, 1)
+        _new_user(linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID)
+    else:
+        _new_user(linux.CLONE_NEWUSER | linux.CLONE_NEWPID | private)
+        _build_root(root, point)
+
+
+def enter_root() -> None:
+    """The second half of `enter_worker`, played by the new pid 1: a proc of its own, then only the new root."""
+    point = next(path for path in _MOUNT_POINTS if os.path.isdir(path))
+    linux.bind(point, point)
+    _mount_proc(point + "/proc")
+    os.chdir(point)
+    linux.pivot_root_here()
+    os.chdir("/tmp")
+
+
+def _new_user(flags: int) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    linux.unshare(flags)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def _build_root(root: Root, point: str) -> None:
+    linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("tmpfs", point, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=1m,mode=0755")
+    for folder in ("tmp", "proc", "dev", "dev/shm", "etc"):
+        os.mkdir(f"{point}/{folder}", 0o755)
+    _show_links(point)
+    for tree in root.trees:
+        _show(point, tree)
+    for covered in root.covered:
+        if os.path.isdir(point + covered):
+            _cover(point + covered)
+    for path in root.packages:
+        _show(point, path)
+    for covered in root.covered:
+        if os.path.ismount(point + covered):
+            linux.set_mount_attributes(point + covered, linux.ATTR_RDONLY, recursive=False)
+    for node in _NODES:
+        _touch(f"{point}/dev/{node}")
+        linux.bind(f"/dev/{node}", f"{point}/dev/{node}")
+        linux.set_mount_attributes(f"{point}/dev/{node}", linux.ATTR_NOSUID | linux.ATTR_NOEXEC)
+    _write_stubs(point)
+    linux.set_mount_attributes(point, linux.ATTR_RDONLY, recursive=False)
+
+
+def _show_links(point: str) -> None:
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        if os.path.islink(f"/{name}"):
+            os.symlink(os.readlink(f"/{name}"), f"{point}/{name}")
+        elif os.path.isdir(f"/{name}"):
+            _show(point, f"/{name}")
+    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        os.symlink(target, f"{point}/dev/{name}")
+
+
+def _show(point: str, path: str) -> None:
+    """Bind `path`, at the same place, read-only, without devices and setuid."""
+    target = point + path
+    if os.path.isdir(path):
+        os.makedirs(target, 0o755, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
+        _touch(target)
+    linux.bind(path, target)
+    linux.set_mount_attributes(target, linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NODEV)
+
+
+def _cover(target: str) -> None:
+    linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=1m,mode=0755")
+
+
+def _touch(path: str) -> None:
+    if not os.path.lexists(path):
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+
+
+def _write_stubs(point: str) -> None:
+    stubs = {"passwd": _PASSWD, "group": f"jail:x:{NOBODY}:\n", "hosts": "127.0.0.1 localhost\n", "nsswitch.conf": ""}
+    for name, text in stubs.items():
+        with open(f"{point}/etc/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+    for path in ("/etc/ld.so.cache", "/etc/alternatives"):
+        if os.path.exists(path):
+            _show(point, path)
+
+
+def _mount_proc(target: str, extra: int = 0) -> bool:
+    """False where the kernel refuses (a container that masks parts of its own /proc): the jail then has none."""
+    flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC | extra
+    try:
+        linux.mount("proc", target, "proc", flags)
+    except PermissionError:
+        return False
+    return True
+
+
+def fork_child() -> int:
+    """Fork into a new pid namespace; what `os.fork` returns. The next call works as well."""
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    linux.unshare(linux.CLONE_NEWPID)
+    pid = os.fork()
+    if pid:
+        linux.setns(own, linux.CLONE_NEWPID)
+    os.close(own)
+    return pid
+
+
+def enter_child(limits: ChildLimits, bpf: bytes, abi: int) -> None:
+    """Raise every wall around this process for good. Raises OSError when one cannot be raised.
+
+    The network namespace is the worker's own, without any interface up: shared by its children one after another,
+    none of which outlives its session.
+    """
+    _raise_oom_score()
+    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWUTS)
+    size = f"size={limits.file_bytes},nr_inodes=16384,mode=0700"
+    for target in ("/tmp", "/dev/shm"):
+        linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, size)
+    if not _mount_proc("/proc", linux.MS_RDONLY):
+        linux.mount("tmpfs", "/proc", "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV, "size=4k")
+    linux.sethostname("jail")
+    os.chdir("/tmp")
+    set_limits(limits)
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    landlock.restrict(abi)
+    linux.drop_capabilities()
+    linux.install_filter(bpf)
+
+
+def set_limits(limits: ChildLimits) -> None:
+    _cap(resource.RLIMIT_CPU, limits.cpu_seconds)
+    _cap(resource.RLIMIT_CORE, 0)
+    _cap(resource.RLIMIT_NOFILE, 256)
+    _cap(resource.RLIMIT_FSIZE, limits.largest_file)
+    _cap(resource.RLIMIT_MSGQUEUE, 0)
+    if limits.address_space is not None:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = int(file.read().split()[0])
+        _cap(resource.RLIMIT_AS, limits.address_space + pages * resource.getpagesize())
+    if limits.processes is not None:
+        _cap(resource.RLIMIT_NPROC, limits.processes)
+
+
+def _cap(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def _raise_oom_score() -> None:
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+    except OSError:  # no /proc of ours: the cgroup's or the sampled limit still holds
+        pass
+
+
+def build_filter() -> bytes:
+    return seccomp.build_filter(linux.MACHINE)
