@@ -11,7 +11,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 # What `make demo` runs: one short search that needs no key and no model.
-DEMO := $(BIN)/python -m heuresis run online_bin_packing --minutes 1 --name demo --storage sqlite:///demo.db
+DEMO := $(BIN)/heuresis demo --storage sqlite:///demo.db
 
 .PHONY: help setup demo test test-slow check bench
 

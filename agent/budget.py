@@ -55,7 +55,7 @@ class Budget:
         if self.evaluations is not None and totals.evaluated >= self.evaluations:
             return f"budget of {self.evaluations:,} evaluations spent"
         if self.minutes is not None and totals.active_seconds >= 60 * self.minutes:
-            return f"budget of {self.minutes:g} minutes spent"
+            return f"budget of {self.minutes:g} minute{'s' * (self.minutes != 1)} spent"
         if self.target is not None and best is not None and best >= sign * self.target:
             return f"target {self.target:g} reached"
         if self.patience is not None and since_best >= self.patience:

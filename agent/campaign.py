@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
 from heuresis.agent.budget import Budget
 from heuresis.agent.catalog import load_method
@@ -44,6 +45,9 @@ class Campaign:
         if not self.name:
             short = self.problem.name if self.problem_name in SHIPPED else self.problem_name.rpartition(":")[2]
             object.__setattr__(self, "name", f"{short}-{self.method_name}")
+        where, colon, kind = self.problem_name.rpartition(":")
+        if where.endswith(".py"):  # so that the campaign is the same from whichever folder it is named
+            object.__setattr__(self, "problem_name", f"{Path(where).resolve()}{colon}{kind}")
 
     @cached_property
     def problem(self) -> Problem:
@@ -65,14 +69,22 @@ class Campaign:
             "populations": to_config((BEST, *self.method.populations())),
         }
 
-    def open(self, store: Store) -> CampaignRecord:
-        """The stored campaign of this name, made if there is none. Raises ConfigError when its settings differ."""
+    def prepare(self, store: Store) -> CampaignRecord:
+        """The stored campaign of this name, or a new record that is not stored yet.
+
+        Raises ConfigError when the stored one has other settings.
+        """
         record = store.campaign(self.name)
         if record is None:
-            record = self._record()
-            store.create_campaign(record)
-            return record
+            return self._record()
         self._check_same(record)
+        return record
+
+    def open(self, store: Store) -> CampaignRecord:
+        """The stored campaign of this name, made if there is none."""
+        record = self.prepare(store)
+        if store.campaign(self.name) is None:
+            store.create_campaign(record)
         return record
 
     def _record(self) -> CampaignRecord:
@@ -88,21 +100,21 @@ class Campaign:
         )
 
     def _check_same(self, record: CampaignRecord) -> None:
-        mine = {"problem": self.problem_name, "method": self.method_name, "seed": self.seed, **self.config()}
-        stored: dict[str, object] = {"problem": record.problem, "method": record.method, "seed": record.seed}
-        stored |= {key: value for key, value in record.config.items() if key not in ("budget", "workers")}
-        for key in mine:
-            if mine[key] != stored.get(key):
-                raise ConfigError(
-                    f"campaign {self.name!r}, {key}",
-                    f"{stored.get(key)!r} as when it was started",
-                    repr(mine[key]),
-                    "Repeat the old value to go on, or start another with --new NAME.",
-                )
         if self.problem.hash != record.problem_hash:
             raise ConfigError(
                 f"campaign {self.name!r}, problem",
-                "the problem's code and instances as when it was started",
-                "a changed problem",
+                f"{record.problem} with the code, parameters and instances as when it was started",
+                f"{self.problem_name} with others",
                 "Old and new scores cannot be compared: start another with --new NAME.",
+            )
+        mine = {"method": self.method_name, "seed": self.seed, **self.config()}
+        stored: dict[str, object] = {"method": record.method, "seed": record.seed}
+        stored |= {key: value for key, value in record.config.items() if key not in ("budget", "workers")}
+        changed = [key for key in mine if mine[key] != stored.get(key)]
+        if changed:
+            raise ConfigError(
+                f"campaign {self.name!r}, {', '.join(changed)}",
+                f"{', '.join(repr(stored.get(key)) for key in changed)} as when it was started",
+                ", ".join(repr(mine[key]) for key in changed),
+                "Repeat the old settings to go on, or start another campaign with --new NAME.",
             )

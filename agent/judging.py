@@ -59,6 +59,8 @@ def campaign_of(record: CampaignRecord, *, allow_none: bool = False) -> Campaign
 def add_program(store: Store, record: CampaignRecord, program: Program, idea: str) -> Entry:
     """Judge a person's own program as an entry of the campaign; it may become a parent like any other."""
     campaign = campaign_of(record)
+    if store.totals(record.name).briefs == 0:
+        raise ConfigError(f"campaign {record.name!r}", "a campaign that has begun", "no program yet", "Run it first.")
     with leased(store, record.name), Pool(campaign.setup(record), 1) as pool:
         [brief] = admit(store, record.name, [(Brief(ADD), Proposal(program, ADD, idea=idea))])
         Loop(campaign, record, store, pool, 1, lambda progress: None, threading.Event()).finish_open()

@@ -95,6 +95,13 @@ class Loop:
 
     def run(self) -> str:
         """Until the budget is spent (says how), or until told to stop (an empty string)."""
+        try:
+            return self._search()
+        finally:
+            with self._store.transaction(durable=False) as transaction:
+                transaction.add_active(self._name, self._tracker.unsaved_seconds())
+
+    def _search(self) -> str:
         for brief in self._store.open_briefs(self._name):
             self._resume(brief)
         admit_seeds(self._store, self._name, self._campaign.problem, self._resume)
@@ -180,7 +187,7 @@ class Loop:
         self._open_session(brief, proposals, {n: entry for n, entry in verdicts.items() if entry is not None})
 
     def _open_session(self, brief: Brief, stored: dict[int, Proposal], verdicts: dict[int, Entry]) -> None:
-        operator = FixedOperator(stored[0]) if brief.operator in FIXED else load_operator(brief.operator)
+        operator = FixedOperator(stored[0]) if brief.operator in FIXED else load_operator(brief.operator, self._campaign.method_settings)
         rng = brief_rng(self._record.seed, brief.number, brief.operator)
         generator = operator.run(brief, self._workshop(brief), rng)
         session = Session(brief, generator, stored, verdicts, time.monotonic())

@@ -31,15 +31,17 @@ def run_campaign(campaign: Campaign, store: Store, workers: int, observer: Obser
 
     Raises ConfigError before anything is spent; Unavailable when a part of ours stays gone (all verdicts are kept).
     """
-    record = campaign.open(store)
-    with leased(store, record.name):
-        if record.finished:
-            store.reopen(record.name)
-        store.update_config(record.name, {**record.config, "budget": campaign.budget.as_json(), "workers": workers})
-        with Pool(campaign.setup(record), workers) as pool:
+    record = campaign.prepare(store)
+    with Pool(campaign.setup(record), workers) as pool:  # first of all: without a jail, nothing is begun
+        if store.campaign(record.name) is None:
+            store.create_campaign(record)
+        with leased(store, record.name):
+            if record.finished:
+                store.reopen(record.name)
+            store.update_config(record.name, {**record.config, "budget": campaign.budget.as_json(), "workers": workers})
             reason = Loop(campaign, record, store, pool, workers, observer, stop).run()
-        if reason:
-            store.finish(record.name, reason)
+            if reason:
+                store.finish(record.name, reason)
     return Outcome(store.campaign(record.name) or record, reason)
 
 

@@ -118,8 +118,10 @@ class Referee:
         except JailEnded as ended:
             if ended.ending is Ending.UNAVAILABLE:
                 raise Unavailable(ended.reason) from ended
-            reason = "ended on a valid instance (details withheld)" if stage == "full" else ended.reason
-            return self._verdict(tally, _STATUS[ended.ending], stage, reason=f"{ended.ending}: {reason}")
+            withheld = f"{ended.ending} on a valid instance (details withheld)"
+            return self._verdict(
+                tally, _STATUS[ended.ending], stage, reason=withheld if stage == "full" else ended.reason
+            )
 
     def _block(self, program: Program, tier: Tier, indices: Sequence[int], tally: _Tally) -> list[InstanceResult]:
         """A fresh child, these instances in lock-step, and the child is gone."""

@@ -93,7 +93,7 @@ def test_a_changed_problem_is_refused(store, tmp_path):
     run_campaign(one, store, 1, ignore, threading.Event())
     other = Campaign(f"{file}:Tiny", name="c", budget=Budget(evaluations=9))
     object.__setattr__(other.problem, "hash", "changed since")
-    with pytest.raises(ConfigError, match="a changed problem"):
+    with pytest.raises(ConfigError, match="with others"):
         run_campaign(other, store, 1, ignore, threading.Event())
 
 

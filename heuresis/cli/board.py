@@ -1,0 +1,99 @@
+"""What a running campaign shows, as text: read from the store only when something has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from heuresis.cli.references import reference_rows
+from heuresis.cli.scale import Scale, seconds_text
+from heuresis.cli.stores import short
+from heuresis.errors import ConfigError
+
+if TYPE_CHECKING:
+    from heuresis.agent.campaign import Campaign
+    from heuresis.agent.progress import Progress
+    from heuresis.archive.records import Entry
+    from heuresis.archive.store import Store
+
+
+@dataclass
+class Board:
+    """Turns moments of one campaign into words."""
+
+    campaign: Campaign
+    store: Store
+    workers: int
+    _best: tuple[str, str] = ("", "none yet")
+    """Program id and its score in words: looked up once per new best."""
+    _seed: str = ""
+    scale: Scale = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scale = Scale.of_objective(self.campaign.problem.objectives[0])
+
+    @property
+    def title(self) -> str:
+        one = self.campaign
+        workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
+        return f"{one.name}: seed {one.seed}, {workers}; {one.problem_name} by {one.method_name}"
+
+    def evaluations(self, now: Progress) -> str:
+        limit = self.campaign.budget.evaluations
+        return f"{now.evaluations:,} of {limit:,}" if limit else f"{now.evaluations:,}"
+
+    def rate(self, now: Progress) -> str:
+        return f"{now.per_second:.1f} per s" if now.per_second < 100 else f"{now.per_second:,.0f} per s"
+
+    def time(self, now: Progress) -> str:
+        """Spent and left; `left` is by whichever limit comes first at this rate."""
+        left = f", {seconds_text(now.seconds_left)} left" if now.seconds_left and not now.forced else ""
+        return f"{seconds_text(now.active_seconds)}{left}"
+
+    def best(self, now: Progress) -> str:
+        """`0.713 % ± 0.021 (valid, 20)`."""
+        if now.best_program and now.best_program != self._best[0]:
+            score = self.store.entry(self.campaign.name, now.best_program).evaluation.score
+            self._best = now.best_program, f"{self.scale.text(score)} (valid, {score.count})" if score else ""
+        return self._best[1]
+
+    def best_id(self, now: Progress) -> str:
+        return short(now.best_program)
+
+    def failures(self, now: Progress) -> str:
+        """`12 (crashed 10, invalid 2)`; refused ones were never run and cost nothing."""
+        from heuresis.agent.progress import failures
+
+        kinds = failures(now.by_status)
+        if not kinds:
+            return "none"
+        parts = ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in kinds.items())
+        return f"{sum(kinds.values()):,} ({parts})"
+
+    def seed(self) -> str:
+        """The best of the campaign's seeds on the same instances; empty until they are judged."""
+        if not self._seed:
+            scored = [(name, entry.evaluation.score) for name, entry in seed_entries(self.campaign, self.store)]
+            rows = [(name, score) for name, score in scored if score is not None]
+            if len(rows) == len(self.campaign.problem.seeds):
+                name, score = max(rows, key=lambda row: row[1].value)
+                self._seed = f"{self.scale.text(score)} (valid, {score.count}), {name}"
+        return self._seed
+
+    def published(self) -> str:
+        """The best published value; empty when the problem names none."""
+        rows = reference_rows(self.campaign.problem, self.campaign.settings)
+        return f"{self.scale.amount(rows[0].value)}, {rows[0].name} on {rows[0].where}" if rows else ""
+
+
+def seed_entries(campaign: Campaign, store: Store) -> list[tuple[str, Entry]]:
+    """Name and entry of the seed programs judged so far."""
+    from heuresis.program import Program
+
+    found = []
+    for name, text in campaign.problem.seeds.items():
+        try:
+            found.append((name, store.entry(campaign.name, Program.of(text).id)))
+        except ConfigError:  # not judged yet
+            continue
+    return found

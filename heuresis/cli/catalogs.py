@@ -1,0 +1,88 @@
+"""`heuresis problems` and `heuresis methods`: what there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from heuresis.cli.options import Format, Formats, Settings, read_pairs
+from heuresis.cli.output import Column, print_json, print_rows, say
+from heuresis.errors import ConfigError
+
+if TYPE_CHECKING:
+    from heuresis.evaluators.problem import Problem
+
+
+def problems(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Shipped, or path/to/file.py:Class.")] = None,
+    settings: Settings = None,
+    form: Formats = Format.TABLE,
+) -> None:
+    """List the shipped problems; with a NAME, print its full statement."""
+    if name is not None:
+        _print_statement(name, settings, form)
+        return
+    from heuresis.evaluators.catalog import SHIPPED, load_problem
+
+    print_rows(_PROBLEM_COLUMNS, [_problem_row(shipped, load_problem(shipped)) for shipped in SHIPPED], form)
+    if form is Format.TABLE:
+        say()
+        say("The whole statement: heuresis problems NAME. A problem of your own: heuresis new problem FILE", "dim")
+
+
+def _print_statement(name: str, settings: list[str] | None, form: Format) -> None:
+    from heuresis.cli.telling import problem_text
+    from heuresis.evaluators.catalog import load_problem
+
+    if form is Format.CSV:
+        raise ConfigError("--format", "table or json for one problem", "csv")
+    problem = load_problem(name, read_pairs("--set", settings))
+    if form is Format.JSON:
+        facts = dict(zip([one.key for one in _PROBLEM_COLUMNS], _problem_row(name, problem), strict=True))
+        print_json({**facts, "text": problem_text(problem)})
+    else:
+        print(problem_text(problem), end="")
+
+
+_PROBLEM_COLUMNS = [
+    Column("name", "problem"),
+    Column("objective", "objective"),
+    Column("direction"),
+    Column("unit"),
+    Column("entry_points"),
+    Column("seeds"),
+    Column("parameters"),
+    Column("cost_seconds"),
+    Column("about", "about", cut=True),
+]
+
+
+def _problem_row(name: str, problem: Problem) -> list[object]:
+    objective = problem.objectives[0]
+    about = (type(problem).__doc__ or problem.statement).strip().splitlines()[0]
+    shown = f"{objective.metric} [{objective.unit}], {objective.direction}" if objective.unit else objective.metric
+    return [
+        *(name, shown, objective.direction, objective.unit, list(problem.entry_points), list(problem.seeds)),
+        *(dict(problem.set), problem.cost_seconds, about),
+    ]
+
+
+def methods(form: Formats = Format.TABLE) -> None:
+    """List the search methods and their settings."""
+    from heuresis.agent import catalog
+
+    columns = [
+        Column("name", "method"),
+        Column("about", "about", cut=True),
+        Column("settings", "settings", lambda values: f"{len(values)}" if values else "none"),
+    ]
+    described = catalog.methods()
+    if form is Format.TABLE:
+        for one in described:
+            say(one.name, "bold")
+            say(f"  {one.summary}")
+            if one.settings:
+                say(f"  --method-set {' '.join(f'{key}={value}' for key, value in one.settings.items())}", "dim")
+        return
+    print_rows(columns, [[one.name, one.summary, dict(one.settings)] for one in described], form)

@@ -1,0 +1,128 @@
+"""`heuresis doctor`: can this machine do what is asked of it?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from heuresis.cli.exits import ExitCode
+from heuresis.cli.options import DEFAULT_STORAGE, Format, Formats, Storage
+from heuresis.cli.output import Column, print_rows
+from heuresis.errors import ConfigError, HeuresisError
+
+_OPTIONAL = {"torch": "pip install 'heuresis[torch]'"}
+_NEEDED = ("numpy", "numba", "scipy", "sqlalchemy", "msgspec", "greenlet", "jinja2", "rich", "typer")
+_FREE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor."""
+
+    what: str
+    verdict: Literal["ok", "warn", "bad"]
+    text: str
+
+
+def doctor(form: Formats = Format.TABLE, storage: Storage = DEFAULT_STORAGE) -> int:
+    """Check this machine: Python, jail, store, caches, cores.
+
+    Ends with 3 when something needed is missing.
+    """
+    findings = [finding for look in _LOOKS for finding in look()] + list(_storage(storage))
+    columns = [Column("verdict", "verdict"), Column("what", "what"), Column("text", "found")]
+    print_rows(columns, [[one.verdict, one.what, one.text] for one in findings], form)
+    return ExitCode.UNAVAILABLE if any(one.verdict == "bad" for one in findings) else ExitCode.OK
+
+
+def _python() -> Iterator[Finding]:
+    import heuresis
+
+    yield Finding("heuresis", "ok", f"{heuresis.__version__}, {Path(heuresis.__file__).parent}")
+    version = platform.python_version()
+    yield Finding("python", "ok" if sys.version_info >= (3, 11) else "bad", f"{version}, {sys.executable}")
+
+
+def _machine() -> Iterator[Finding]:
+    linux = sys.platform == "linux"
+    kernel = f"{platform.system()} {platform.release()}, {platform.machine()}"
+    yield Finding("platform", "ok" if linux else "bad", kernel if linux else f"{kernel}: the jail needs Linux")
+    root = os.geteuid() == 0
+    yield Finding("user", "ok", "root" if root else f"uid {os.geteuid()}, unprivileged")
+    yield Finding("cores", "ok", f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} may be used")
+
+
+def _jail() -> Iterator[Finding]:
+    from heuresis.sandbox.worker import open_worker
+
+    try:
+        with open_worker() as worker:
+            tier = worker.isolation
+    except HeuresisError as error:
+        yield Finding("jail", "bad", str(error))
+        return
+    weak = "without" in tier or tier == "none"
+    yield Finding("jail", "warn" if weak else "ok", f"{tier} (probed by attacking it)")
+
+
+def _packages() -> Iterator[Finding]:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        yield Finding("packages", "bad", f"missing: {', '.join(missing)}; install heuresis again")
+    else:
+        yield Finding("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in _NEEDED[:4]))
+    for name, how in _OPTIONAL.items():
+        there = importlib.util.find_spec(name) is not None
+        yield Finding(name, "ok" if there else "warn", _version(name) if there else f"optional, not installed: {how}")
+
+
+def _version(name: str) -> str:
+    return importlib.metadata.version(name)
+
+
+def _numba_cache() -> Iterator[Finding]:
+    """numba writes compiled code beside the source, else into the user's cache folder."""
+    import heuresis.evaluators
+
+    wanted = os.environ.get("NUMBA_CACHE_DIR")
+    places = [Path(wanted)] if wanted else [Path(p) for p in heuresis.evaluators.__path__] + [Path.home() / ".cache"]
+    writable = [place for place in places if os.access(place, os.W_OK)]
+    if writable:
+        yield Finding("numba cache", "ok", str(writable[0]))
+    else:
+        text = "no folder to write to: every start compiles anew; set NUMBA_CACHE_DIR"
+        yield Finding("numba cache", "warn", text)
+
+
+def _temporary() -> Iterator[Finding]:
+    folder = Path(tempfile.gettempdir())
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    verdict: Literal["ok", "warn"] = "ok" if free > _FREE_BYTES else "warn"
+    yield Finding("temporary", verdict, f"{folder}, {free / (1 << 30):.1f} GiB free")
+
+
+def _storage(url: str) -> Iterator[Finding]:
+    """Opens an existing store; of one that is not there only the folder is looked at."""
+    from heuresis.cli.stores import open_store
+
+    try:
+        with open_store(url) as store:
+            count, path = len(store.campaigns()), store.path
+        writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        text = f"{path}, {count} campaigns" if writable else f"{path} cannot be written"
+        yield Finding("storage", "ok" if writable else "bad", text)
+    except ConfigError as error:
+        path = Path(url.removeprefix("sqlite:///")).absolute()
+        new = "no store at" in str(error) and os.access(path.parent, os.W_OK)
+        yield Finding("storage", "ok" if new else "bad", f"{path}: `heuresis run` makes it" if new else str(error))
+
+
+_LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (_python, _machine, _jail, _packages, _numba_cache, _temporary)

@@ -1,0 +1,96 @@
+"""Exit codes, and how every kind of trouble ends a command."""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+import typer
+
+from heuresis.errors import ConfigError, HeuresisError
+
+
+class ExitCode(enum.IntEnum):
+    """What a command ends with; docs/commands.md says the same."""
+
+    OK = 0
+    BUG = 1
+    """Ours: a traceback is printed."""
+    MISTAKE = 2
+    """The user's: the sentence says what to change."""
+    UNAVAILABLE = 3
+    """A part of ours is gone (sandbox, disk); what was committed is kept."""
+    PROGRAM_FAILED = 4
+    """The program that was to be judged has no score."""
+    DAMAGE = 5
+    """`store check` found something."""
+    INTERRUPTED = 130
+    """Ctrl-C or SIGTERM."""
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Run a command; every trouble becomes one sentence on stderr and an exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = _attempt(command)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        return _silenced()
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return code
+
+
+def _attempt(command: Callable[[], object]) -> int:
+    try:
+        code = command()
+        return code if isinstance(code, int) else ExitCode.OK
+    except SystemExit as end:  # typer's answer to a broken pipe
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        raise
+    except BrokenPipeError:
+        raise
+    except typer.TyperException as error:
+        if not error.format_message():  # a command without arguments has printed its help
+            return ExitCode.OK
+        tell(error.format_message().replace("Value error, ", ""))
+        return ExitCode.MISTAKE
+    except HeuresisError as error:
+        tell(str(error))
+        return ExitCode.MISTAKE if isinstance(error, ConfigError) else ExitCode.UNAVAILABLE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return _bug()
+        tell(f"the disk is full ({error}); free some space and repeat the command")
+        return ExitCode.UNAVAILABLE
+    except Exception:  # a bug: whoever reads the traceback looks at it next
+        return _bug()
+
+
+def tell(sentence: str) -> None:
+    """One sentence on stderr."""
+    text = " ".join(sentence.split())
+    print(f"error: {text}" if text.endswith((".", "?", "!")) else f"error: {text}.", file=sys.stderr)
+
+
+def _bug() -> int:
+    traceback.print_exc()
+    tell("this is a bug in Heuresis; what was committed to the store is kept")
+    return ExitCode.BUG
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _silenced() -> int:
+    """Nobody reads any more: what is still buffered goes nowhere, and Python says nothing of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.OK

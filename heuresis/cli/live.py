@@ -1,0 +1,152 @@
+"""Live progress: a panel that repaints itself on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from heuresis.cli.output import console
+from heuresis.cli.scale import seconds_text
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+
+    from heuresis.agent.progress import Progress
+    from heuresis.cli.board import Board
+
+_REPAINT_SECONDS = 0.2
+_LINE_SECONDS = 5.0
+_WARMING = "warming up (on its first run on a machine it compiles for some seconds)"
+
+
+class Display(Protocol):
+    """Shows the moments of a run; used by the campaign loop's thread only."""
+
+    def __call__(self, now: Progress) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def note(self, text: str) -> None:
+        """Something to tell beside the figures."""
+        ...
+
+
+def display_for(board: Board) -> Display:
+    return Panel(board) if console().is_terminal and not console().is_dumb_terminal else Lines(board)
+
+
+class Lines:
+    """A line every five seconds, and one at each new best."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._best = ""
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        self._next = time.monotonic() + _LINE_SECONDS
+        print(self._board.title, flush=True)
+        print(_WARMING, flush=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def __call__(self, now: Progress) -> None:
+        moment = time.monotonic()
+        if now.best_program == self._best and moment < self._next and not now.forced:
+            return
+        self._best, self._next = now.best_program, moment + _LINE_SECONDS
+        print(line_of(self._board, now), flush=True)
+
+    def note(self, text: str) -> None:
+        print(text, flush=True)
+
+
+def line_of(board: Board, now: Progress) -> str:
+    failed = board.failures(now)
+    parts = [
+        f"{seconds_text(now.active_seconds):>7}",
+        f"{board.evaluations(now):>7} evaluations",
+        f"{board.rate(now):>10}",
+        f"best {board.best_id(now)} {board.best(now)}" if now.best_program else "no score yet",
+        f"failed {failed}" if failed != "none" else "",
+        f"{seconds_text(now.seconds_left)} left" if now.seconds_left and not now.forced else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+class Panel:
+    """A few aligned lines that are painted over."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._next = 0.0
+        self._note = ""
+        self._live: Live | None = None
+        self._now: Progress | None = None
+
+    def __enter__(self) -> Self:
+        from rich.live import Live
+
+        self._live = Live(self._picture(), console=console(), auto_refresh=False, transient=True)
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, now: Progress) -> None:
+        self._now = now
+        moment = time.monotonic()
+        if moment >= self._next or now.forced:
+            self._next = moment + _REPAINT_SECONDS
+            self._paint()
+
+    def note(self, text: str) -> None:
+        self._note = text
+        self._paint()
+
+    def _paint(self) -> None:
+        if self._live is not None:
+            self._live.update(self._picture(), refresh=True)
+
+    def _picture(self) -> Group:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        title = Text(self._board.title, "bold", no_wrap=True, overflow="ellipsis")
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True, min_width=len("evaluations"))
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        for name, text in self._facts():
+            table.add_row(name, Text(text, no_wrap=True, overflow="ellipsis"))
+        return Group(title, table)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        board, now = self._board, self._now
+        if now is None:
+            rows = [("", _WARMING)]
+        else:
+            best = f"{board.scale.metric} {board.best(now)}  {board.best_id(now)}"
+            rows = [
+                ("evaluations", f"{board.evaluations(now)}, {board.rate(now)}"),
+                ("best", best),
+                ("best seed", board.seed()),
+                ("published", board.published()),
+                ("failed", board.failures(now)),
+                ("time", board.time(now)),
+            ]
+        return [row for row in [*rows, ("", self._note)] if row[1]]

@@ -1,0 +1,72 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from heuresis.errors import ConfigError
+
+DEFAULT_STORAGE = "sqlite:///heuresis.db"
+STORAGE_VARIABLE = "HEURESIS_STORAGE"
+
+
+class Format(enum.StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class TextOrJson(enum.StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+Storage = Annotated[
+    str, typer.Option("--storage", envvar=STORAGE_VARIABLE, metavar="URL", help="The store: sqlite:///FILE.")
+]
+OwnCampaign = Annotated[
+    str | None,
+    typer.Option("--campaign", metavar="NAME", help="Default: the one where the program did best."),
+]
+CampaignArgument = Annotated[
+    str | None, typer.Argument(metavar="[CAMPAIGN]", help="Default: the only campaign of the store, or the newest.")
+]
+Formats = Annotated[Format, typer.Option("--format", help="How to print it.")]
+CampaignName = Annotated[
+    str | None,
+    typer.Option("--campaign", metavar="NAME", help="Default: the only campaign of the store, or the newest."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the problem (instances=FILE.json); repeatable."),
+]
+ProblemName = Annotated[str, typer.Argument(metavar="PROBLEM", help="A shipped problem, or path/to/file.py:Class.")]
+UnsafeNoSandbox = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-no-sandbox", help="Run programs WITHOUT isolation where no sandbox works. Only for code you trust."
+    ),
+]
+
+
+def read_pairs(option: str, texts: Sequence[str] | None) -> dict[str, str]:
+    """`KEY=VALUE` texts as a mapping. Raises ConfigError for one without `=`, or a key given twice."""
+    pairs: dict[str, str] = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise ConfigError(option, "KEY=VALUE", text)
+        if key in pairs:
+            raise ConfigError(f"{option} {key}", "one value", f"two: {pairs[key]} and {value}")
+        pairs[key] = value
+    return pairs
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {close[0]}?" if close else ""

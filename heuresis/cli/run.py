@@ -1,0 +1,118 @@
+"""`heuresis run`: search, and go on when the command is repeated."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from heuresis.cli.exits import ExitCode
+from heuresis.cli.options import DEFAULT_STORAGE, ProblemName, Settings, Storage, UnsafeNoSandbox, read_pairs
+from heuresis.cli.output import say
+from heuresis.cli.stores import Shell, open_store
+from heuresis.errors import ConfigError
+
+if TYPE_CHECKING:
+    from heuresis.agent.budget import Budget
+    from heuresis.agent.campaign import Campaign
+    from heuresis.archive.store import Store
+
+DEFAULT_MINUTES = 10.0
+Method = Annotated[str, typer.Option("--method", help="See: heuresis methods.")]
+Evaluations = Annotated[int | None, typer.Option("--evaluations", min=1, help="Stop after this many evaluations.")]
+Minutes = Annotated[
+    float | None,
+    typer.Option("--minutes", help=f"Stop after this many minutes. Without any limit: {DEFAULT_MINUTES:g}."),
+]
+Target = Annotated[float | None, typer.Option("--target", help="Stop when the metric reaches this value.")]
+Patience = Annotated[
+    int | None, typer.Option("--patience", min=1, help="Stop after so many evaluations without a new best.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, max=1024, help="Referees. Default: one per core.")]
+MethodSettings = Annotated[
+    list[str] | None, typer.Option("--method-set", metavar="KEY=VALUE", help="A setting of the method; repeatable.")
+]
+Name = Annotated[str | None, typer.Option("--name", help="Of the campaign. Default: PROBLEM-METHOD.")]
+New = Annotated[str | None, typer.Option("--new", metavar="NAME", help="Start another campaign of this name.")]
+
+
+def run(
+    problem: ProblemName, method: Method = "genetic",
+    evaluations: Evaluations = None, minutes: Minutes = None, target: Target = None, patience: Patience = None,
+    seed: Seed = 0, workers: Workers = None, settings: Settings = None, method_settings: MethodSettings = None,
+    name: Name = None, new: New = None,
+    storage: Storage = DEFAULT_STORAGE, unsafe_no_sandbox: UnsafeNoSandbox = False,
+) -> int:  # fmt: skip
+    """Search for a better program. The same command goes on where it stopped.
+
+    Limits count over all runs of a campaign. Any limit given replaces all of
+    its limits; with none given it keeps them. Ctrl-C stops cleanly.
+    """
+    from heuresis.agent.budget import Budget
+    from heuresis.agent.campaign import Campaign
+
+    if name and new:
+        raise ConfigError("--new", "no --name beside it", f"--name {name} --new {new}")
+    given = Budget(evaluations, minutes, target, patience)
+    pairs = read_pairs("--set", settings), read_pairs("--method-set", method_settings)
+    campaign = Campaign(problem, method, new or name or "", *pairs, seed, allow_none=unsafe_no_sandbox, budget=given)
+    _ = campaign.problem, campaign.method  # mistakes in them are told before a store is made
+    with open_store(storage, create=True) as store:
+        if new and store.campaign(new):
+            raise ConfigError("--new", "the name of no campaign yet", new, f"To go on with it: --name {new}.")
+        return search(with_budget(campaign, store), store, workers or cores(), Shell(storage))
+
+
+def search(campaign: Campaign, store: Store, workers: int, shell: Shell) -> int:
+    """Run the campaign and tell how it stands; the exit code comes back."""
+    from heuresis.cli import driving, summary
+
+    if store.campaign(campaign.name):
+        campaign.prepare(store)  # settings that differ are told first
+    reason = driving.finished_already(campaign, store)
+    if reason:
+        say(f"Campaign {campaign.name} is finished: {reason}. Nothing was run; a larger budget goes on.", "bold")
+    else:
+        reason = driving.drive(campaign, store, workers).reason
+        say(f"Finished: {reason}." if reason else "Stopped. Everything judged is kept.", "bold")
+    summary.print_totals(campaign, store)
+    best = summary.print_standing(campaign, store)
+    if not reason:
+        say()
+        say("To go on:", "bold")
+        say(f"  {shell.command(*summary.run_words(campaign, campaign.budget))}")
+        return ExitCode.INTERRUPTED
+    summary.print_next(summary.next_commands(campaign, store, shell, best, held_out=False))
+    return ExitCode.OK
+
+
+def with_budget(campaign: Campaign, store: Store) -> Campaign:
+    """The campaign with the limits to run under: those given; else its own; else ten minutes."""
+    from dataclasses import replace
+
+    given, record = campaign.budget, store.campaign(campaign.name)
+    if _is_limited(given):
+        return campaign
+    own = _stored(record.config.get("budget")) if record else None
+    if own is not None and given.target is None:
+        return replace(campaign, budget=own)
+    say(f"No limit given: stops after {DEFAULT_MINUTES:g} minutes (--minutes and --evaluations change it).")
+    return replace(campaign, budget=replace(given, minutes=DEFAULT_MINUTES))
+
+
+def _is_limited(budget: Budget) -> bool:
+    """A target alone may never be reached."""
+    return any(limit is not None for limit in (budget.evaluations, budget.minutes, budget.patience))
+
+
+def _stored(values: object) -> Budget | None:
+    from heuresis.agent.budget import Budget
+
+    return Budget.of(values) if isinstance(values, dict) else None
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))

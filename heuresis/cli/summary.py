@@ -1,0 +1,129 @@
+"""What is printed when a run ends: the table, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from heuresis.cli.board import seed_entries
+from heuresis.cli.options import Format
+from heuresis.cli.output import Column, print_rows, say
+from heuresis.cli.references import reference_rows
+from heuresis.cli.scale import Scale, number, seconds_text, tier_text
+from heuresis.cli.stores import Shell, short, unique
+
+if TYPE_CHECKING:
+    from heuresis.agent.budget import Budget
+    from heuresis.agent.campaign import Campaign
+    from heuresis.archive.records import Entry
+    from heuresis.archive.store import Store
+
+_ALIGNED = 58
+"""Characters up to which remarks beside commands stand in one column of a narrow window."""
+DEFAULT_METHOD = "genetic"
+
+Row = tuple[str, str, str, str]
+"""What, who, value, on which instances."""
+
+
+def print_totals(campaign: Campaign, store: Store) -> None:
+    """One line: how much was done."""
+    from heuresis.agent.progress import failures
+
+    totals = store.totals(campaign.name)
+    failed = sum(failures(totals.by_status).values())
+    share = f"{100 * failed / max(totals.entries, 1):.1f} % of {totals.entries:,} programs had no score"
+    say(f"{totals.evaluated:,} evaluations in {seconds_text(totals.active_seconds)}; {share}.")
+
+
+def print_standing(campaign: Campaign, store: Store, between: Sequence[Row] = ()) -> str:
+    """The table of best, seeds (or what `between` gives in their place) and published values.
+
+    The id of the best program comes back, or an empty text.
+    """
+    scale = Scale.of_objective(campaign.problem.objectives[0])
+    best = next(iter(store.top(campaign.name, 1)), None)
+    rows = [*_found(best, scale), *(between or _seeds(campaign, store, scale)), *_published(campaign, scale)]
+    say()
+    columns = [Column("what", " "), Column("who", "program"), Column("value", scale.metric, right=True)]
+    print_rows([*columns, Column("where", "on", cut=True)], rows, Format.TABLE, "No program has a score yet.")
+    return best.proposal.program.id if best and best.proposal.program else ""
+
+
+def _found(best: Entry | None, scale: Scale) -> list[Row]:
+    if best is None or best.evaluation.score is None or best.proposal.program is None:
+        return []
+    score = best.evaluation.score
+    exam = tier_text("valid", score.count)
+    seed = f" = {best.tags['seed']}" if "seed" in best.tags else ""
+    return [("best found", short(best.proposal.program.id) + seed, scale.text(score), exam)]
+
+
+def _seeds(campaign: Campaign, store: Store, scale: Scale) -> list[Row]:
+    rows: list[Row] = []
+    for name, entry in seed_entries(campaign, store):
+        score = entry.evaluation.score
+        if score is not None:
+            rows.append(("seed", name, scale.text(score), tier_text("valid", score.count)))
+    return rows
+
+
+def _published(campaign: Campaign, scale: Scale) -> list[Row]:
+    rows = reference_rows(campaign.problem, campaign.settings)
+    return [("published", one.name, scale.amount(one.value), one.where) for one in rows]
+
+
+def print_next(commands: Sequence[tuple[str, str]]) -> None:
+    """Commands to copy, with what each is for."""
+    say()
+    say("Next:", "bold")
+    longest = max(len(command) for command, _ in commands)
+    width = longest if longest <= _ALIGNED else 0
+    for command, purpose in commands:
+        say(f"  {command:<{width}}  # {purpose}")
+
+
+def next_commands(
+    campaign: Campaign, store: Store, shell: Shell, best: str, *, held_out: bool
+) -> list[tuple[str, str]]:
+    """Three things worth doing now; `held_out`: the held-out tiers were opened already."""
+    longer = shell.command(*run_words(campaign, larger(campaign.budget)))
+    if not best:
+        return [(longer, "go on"), (shell.command("campaigns"), "what is in the store")]
+    prefix = unique(store, best)
+    second = ("lineage", "how it came about") if held_out else ("test", "held-out instances")
+    return [
+        (shell.command("show", prefix), "the best program"),
+        (shell.command(second[0], prefix), second[1]),
+        (longer, "go on"),
+    ]
+
+
+def run_words(campaign: Campaign, budget: Budget) -> list[str]:
+    """The words of the command that goes on with this campaign."""
+    words = ["run", campaign.problem_name]
+    if campaign.method_name != DEFAULT_METHOD:
+        words += ["--method", campaign.method_name]
+    if replace(campaign, name="").name != campaign.name:
+        words += ["--name", campaign.name]
+    if campaign.seed:
+        words += ["--seed", str(campaign.seed)]
+    words += [word for key, value in campaign.settings.items() for word in ("--set", f"{key}={value}")]
+    words += [word for key, value in campaign.method_settings.items() for word in ("--method-set", f"{key}={value}")]
+    if campaign.allow_none:
+        words += ["--unsafe-no-sandbox"]
+    for key, value in budget.as_json().items():
+        if value is not None:
+            words += [f"--{key}", number(value) if isinstance(value, float) else str(value)]
+    return words
+
+
+def larger(budget: Budget) -> Budget:
+    """Ten times the limits; a target stays what it is."""
+    return replace(
+        budget,
+        evaluations=budget.evaluations and 10 * budget.evaluations,
+        minutes=budget.minutes and 10 * budget.minutes,
+        patience=budget.patience and 10 * budget.patience,
+    )

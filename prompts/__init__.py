@@ -1,0 +1,1 @@
+"""The texts that writers of programs read: strict templates."""

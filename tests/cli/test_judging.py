@@ -1,0 +1,93 @@
+"""`evaluate` and `add`: programs that a person brings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GOOD = "def guess(x):\n    return 3.0 * x + 1.0\n"
+FIRST_FIT = "import numpy as np\ndef priority(item, bins):\n    return np.zeros(len(bins))\n"
+BEST_FIT = "def priority(item, bins):\n    return item - bins\n"
+
+
+def test_json_is_one_object_with_verdict_instances_and_isolation(tmp_path: Path, command: Any, tiny: str) -> None:
+    (tmp_path / "good.py").write_text(GOOD)
+    done = command("evaluate", tiny, "good.py", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["status"] == "scored"
+    assert seen["score"] == pytest.approx(0.0, abs=1e-12)
+    assert seen["metrics"] == {"error": pytest.approx(0.0, abs=1e-12)}
+    assert [row["index"] for row in seen["instances"]] == [0, 1, 2, 3]
+    assert (seen["count"], seen["tier"], seen["reason"]) == (4, "valid", "")
+    assert seen["seconds"] >= 0
+    assert seen["isolation"]
+
+
+def test_a_program_may_come_from_standard_input_and_the_numbers_repeat(tmp_path: Path, command: Any, tiny: str) -> None:
+    words = ("evaluate", tiny, "-", "--tier", "train", "--format", "json")
+    text = "def guess(x):\n    return 2.0 * x\n"
+    first, second = (json.loads(command(*words, cwd=tmp_path, text=text).stdout) for _ in range(2))
+    assert first["metrics"] == second["metrics"]
+    assert first["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "told"),
+    [
+        ("def other(x):\n    return 0\n", "refused", "entry point missing: define guess(x: float) -> float"),
+        ("def guess(x:\n", "refused", "not valid Python"),
+        ("def guess(x):\n    raise ValueError('broken')\n", "crashed", "ValueError: broken"),
+        ("def guess(x):\n    return float('nan')\n", "invalid", "expected a finite number"),
+    ],
+)
+def test_a_program_that_fails_ends_with_4_and_its_reason(
+    text: str, status: str, told: str, tmp_path: Path, command: Any, tiny: str
+) -> None:
+    done = command("evaluate", tiny, "-", "--format", "json", cwd=tmp_path, text=text)
+    assert done.returncode == 4
+    seen = json.loads(done.stdout)
+    assert (seen["status"], seen["score"]) == (status, None)
+    assert told in seen["reason"]
+    table = command("evaluate", tiny, "-", cwd=tmp_path, text=text)
+    assert table.returncode == 4
+    assert f"{status}: " in table.stdout
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("rule", "file", "percent"),
+    [
+        (FIRST_FIT, "bin_packing_or3.json", 5.74),
+        (BEST_FIT, "bin_packing_or3.json", 5.37),
+        (FIRST_FIT, "bin_packing_weibull_5k.json", 4.23),
+        (BEST_FIT, "bin_packing_weibull_5k.json", 3.98),
+    ],
+)
+def test_classic_rules_reach_their_published_values(
+    rule: str, file: str, percent: float, data: Path, tmp_path: Path, command: Any
+) -> None:
+    (tmp_path / "rule.py").write_text(rule)
+    words = ("evaluate", "online_bin_packing", "rule.py", "--set", f"instances={data.resolve() / file}")
+    seen = json.loads(command(*words, "--format", "json", cwd=tmp_path).stdout)
+    assert round(seen["metrics"]["excess_percent"], 2) == percent
+    assert "same instances, by the file's name" in command(*words, cwd=tmp_path).stdout
+
+
+def test_a_program_of_ones_own_enters_the_campaign(own: Any, command: Any) -> None:
+    done = command("add", "-", "--idea", "I looked", cwd=own.folder, text=GOOD)
+    assert done.returncode == 0, done.stderr
+    assert "Rank 1 of the campaign" in done.stdout
+    shown = own.json("show", done.stdout.split()[0])
+    assert (shown["operator"], shown["idea"], shown["campaign"]) == ("add", "I looked", "Tiny-genetic")
+
+
+def test_a_program_of_ones_own_that_fails_is_kept_with_its_reason(own: Any, command: Any) -> None:
+    text = "def guess(x):\n    return None\n"
+    done = command("add", "-", cwd=own.folder, text=text)
+    assert done.returncode == 4
+    assert "invalid: guess returned None" in done.stdout
+    assert own.json("show", done.stdout.split()[0])["status"] == "invalid"
