@@ -39,7 +39,7 @@ MISTAKES = [
     ("run online_bin_packing --storage sqlite:///no/where.db", "directory that exists"),
     ("run unfinished.py:Mine", "'(' was never closed, line 1"),
     ("run raises.py:Mine", "ValueError: boo"),
-    ("run empty.py:Mine", "a Problem class in empty.py"),
+    ("run empty.py:Mine", "(there: none)"),
     ("run missing.py:Mine", "There is no such file"),
     ("run rule.py", "path/to/file.py:Class"),
     ("evaluate online_bin_packing folder", "the directory folder"),
