@@ -181,7 +181,16 @@ class Player:
         values = []
         for call, answer in zip(calls, answers, strict=True):
             if answer.error is not None:
-                raise ProgramFailed(Status.CRASHED, f"{call.name} raised {answer.error}", answer.traceback)
+                raise _failed(call.name, answer)
             value = answer.value
             values.append(RemoteObject(self, value) if isinstance(value, RemoteHandle) else value)
         return values
+
+
+def _failed(name: str, answer: Answer) -> ProgramFailed:
+    """Why a call gave no value. Where rlimits cap memory, the limit shows as a MemoryError."""
+    error = answer.error or ""
+    if error.startswith("returned a "):
+        return ProgramFailed(Status.INVALID, f"{name} {error}")
+    status = Status.OUT_OF_MEMORY if error.startswith("MemoryError") else Status.CRASHED
+    return ProgramFailed(status, f"{name} raised {error}", answer.traceback)
