@@ -45,6 +45,9 @@ class Campaign:
         if not self.name:
             short = self.problem.name if self.problem_name in SHIPPED else self.problem_name.rpartition(":")[2]
             object.__setattr__(self, "name", f"{short}-{self.method_name}")
+        if "instances" in self.settings:
+            settings = {**self.settings, "instances": str(Path(self.settings["instances"]).resolve())}
+            object.__setattr__(self, "settings", settings)
         where, colon, kind = self.problem_name.rpartition(":")
         if where.endswith(".py"):  # so that the campaign is the same from whichever folder it is named
             object.__setattr__(self, "problem_name", f"{Path(where).resolve()}{colon}{kind}")
@@ -58,7 +61,14 @@ class Campaign:
         return load_method(self.method_name, self.method_settings)
 
     def setup(self, record: CampaignRecord) -> jobs.Setup:
-        return jobs.Setup(self.problem_name, dict(self.settings), record.secret, self.isolation, self.allow_none)
+        return jobs.Setup(
+            self.problem_name,
+            dict(self.settings),
+            record.secret,
+            record.problem_hash,
+            self.isolation,
+            self.allow_none,
+        )
 
     def config(self) -> dict[str, object]:
         """Everything that decides results, as plain JSON values."""

@@ -34,6 +34,7 @@ from heuresis.archive.records import Brief, CampaignRecord, Entry, Proposal
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError, Unavailable
 from heuresis.evaluators import jobs
+from heuresis.evaluators.gate import refusal
 from heuresis.evaluators.nouns import Evaluation, Status
 from heuresis.evaluators.pool import Pool
 from heuresis.program import Program
@@ -43,6 +44,7 @@ _TICK_SECONDS = 0.25
 _MAX_STALE = 2_000
 """Proposals in a row that needed no evaluation: the method has run dry."""
 _MAX_UNAVAILABLE = 3
+_BACK_OFF_SECONDS = 0.5
 
 
 @dataclass
@@ -81,6 +83,8 @@ class Loop:
         self._arrived: queue.SimpleQueue[tuple[_Pending, Future[Evaluation]]] = queue.SimpleQueue()
         self._ready: list[tuple[_Pending, Evaluation, bool]] = []
         self._unavailable: dict[tuple[int, int], int] = {}
+        self._twins: dict[str, list[_Pending]] = {}
+        """Key of what is at a referee -> the same program, proposed again meanwhile: it waits for that verdict."""
         self._stale = 0
         self._seeds: list[str] = []
         self._next_number = 0
@@ -153,6 +157,8 @@ class Loop:
     def _fill(self, *, may_ask: bool) -> None:
         """Hand out proposals until the referees are busy, the budget has no room, or there is nothing to hand out."""
         while self._pending < self._capacity and self._budget.room(self._tracker.totals, self._pending) > 0:
+            if self._stop.is_set() or self._stale >= _MAX_STALE:
+                return
             session = next((one for one in self._sessions.values() if one.waiting), None)
             if session is not None:
                 self._hand_out(session, session.waiting.popleft())
@@ -187,7 +193,11 @@ class Loop:
         self._open_session(brief, proposals, {n: entry for n, entry in verdicts.items() if entry is not None})
 
     def _open_session(self, brief: Brief, stored: dict[int, Proposal], verdicts: dict[int, Entry]) -> None:
-        operator = FixedOperator(stored[0]) if brief.operator in FIXED else load_operator(brief.operator, self._campaign.method_settings)
+        operator = (
+            FixedOperator(stored[0])
+            if brief.operator in FIXED
+            else load_operator(brief.operator, self._campaign.method_settings)
+        )
         rng = brief_rng(self._record.seed, brief.number, brief.operator)
         generator = operator.run(brief, self._workshop(brief), rng)
         session = Session(brief, generator, stored, verdicts, time.monotonic())
@@ -220,7 +230,7 @@ class Loop:
         program = proposal.program
         if attempt.number not in session.stored and session.brief.operator not in FIXED:
             with self._store.transaction(durable=False) as transaction:
-                normal = normal_hash(program) if program is not None else None
+                normal = normal_hash(program) if program is not None and not proposal.refusal else None
                 transaction.add_proposal(self._name, session.brief.number, attempt.number, proposal, normal)
         key = self._key(program) if program is not None else ""
         pending = _Pending(session, attempt, key, time.monotonic())
@@ -232,11 +242,20 @@ class Loop:
         if known is not None:
             self._ready.append((pending, known, True))
             return
+        if key in self._twins:
+            self._twins[key].append(pending)
+            return
+        self._twins[key] = []
         self._send(pending, program)
 
     def _checked(self, proposal: Proposal) -> Proposal:
-        """A change outside the parent's evolve blocks is refused, whoever made it."""
-        if proposal.program is None or proposal.refusal or not proposal.parents:
+        """What the gate refuses, or what changes its parent outside the evolve blocks, is refused, whoever made it."""
+        if proposal.program is None or proposal.refusal:
+            return proposal
+        reason = refusal(proposal.program, self._campaign.problem.entries)
+        if reason is not None:
+            return replace(proposal, refusal=reason)
+        if not proposal.parents:
             return proposal
         parent = self._memory.program(proposal.parents[0])
         if not changed_outside_blocks(parent.text, proposal.program.text):
@@ -256,7 +275,7 @@ class Loop:
 
     def _send(self, pending: _Pending, program: Program) -> None:
         self._pending += 1
-        future = self._pool.submit(jobs.Job(dict(program.files)))
+        future = self._pool.submit(jobs.Job(dict(program.files), bar=self._tracker.best_score))
         future.add_done_callback(lambda done: self._arrived.put((pending, done)))
 
     # collecting
@@ -285,6 +304,7 @@ class Loop:
             program = pending.attempt.proposal.program
             if self._unavailable[place] >= _MAX_UNAVAILABLE or program is None:
                 raise
+            self._stop.wait(self._unavailable[place] * _BACK_OFF_SECONDS)
             self._send(pending, program)
             return None
 
@@ -309,6 +329,7 @@ class Loop:
                 )
                 pending.attempt.entry = entry
                 entries.append(entry)
+                self._ready += [(twin, evaluation, True) for twin in self._twins.pop(pending.key, [])]
             transaction.add_active(self._name, self._tracker.unsaved_seconds())
             for session in {id(one.session): one.session for one, _, _ in arrived}.values():
                 session.advance()

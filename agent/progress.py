@@ -61,6 +61,10 @@ class Tracker:
     def active_seconds(self) -> float:
         return self._base_seconds + time.monotonic() - self._started
 
+    @property
+    def best_score(self) -> float | None:
+        return self._best.score if self._best else None
+
     def unsaved_seconds(self) -> float:
         """Running time since the last call: each commit adds it to the stored total."""
         now = time.monotonic() - self._started

@@ -12,6 +12,7 @@ from heuresis.agent.loop import Loop, Observer
 from heuresis.archive.leases import owner
 from heuresis.archive.records import CampaignRecord
 from heuresis.archive.store import Store
+from heuresis.errors import ConfigError
 from heuresis.evaluators.pool import Pool
 
 _LEASE_SECONDS = 120.0
@@ -36,6 +37,9 @@ def run_campaign(campaign: Campaign, store: Store, workers: int, observer: Obser
         if store.campaign(record.name) is None:
             store.create_campaign(record)
         with leased(store, record.name):
+            current = store.campaign(record.name)
+            if current is None or current.secret != record.secret:
+                raise ConfigError("--name", "a campaign that nobody else has just begun", record.name, "Run it again.")
             if record.finished:
                 store.reopen(record.name)
             store.update_config(record.name, {**record.config, "budget": campaign.budget.as_json(), "workers": workers})

@@ -13,10 +13,12 @@ from heuresis.evaluators.problem import Invalid
 def real_array(value: Any, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
     """A float64 array of this shape; NaN and infinities pass. Accepts numpy arrays and lists of numbers."""
     if isinstance(value, (list, tuple)):
+        if not _is_nested(value, shape):
+            raise Invalid(f"{name} returned a list that is not numbers of shape {shape}")
         try:
-            value = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            raise Invalid(f"{name} returned a list that is not numbers of shape {shape}") from None
+            value = np.array(value, dtype=np.float64).reshape(shape)
+        except OverflowError:
+            raise Invalid(f"{name} returned a number too large for a float") from None
     if not isinstance(value, np.ndarray):
         raise Invalid(f"{name} returned {_kind(value)}, expected an array of shape {shape}")
     if value.shape != shape:
@@ -59,6 +61,13 @@ def argmax(priorities: NDArray[np.float64], name: str) -> int:
     if priorities[best] != priorities[best] and np.isnan(priorities).all():
         raise Invalid(f"{name} returned only NaN")
     return best
+
+
+def _is_nested(value: Any, shape: tuple[int, ...]) -> bool:
+    """Lists of just this shape with plain numbers at the bottom; nothing is converted, nothing grows."""
+    if not shape:
+        return type(value) in (int, float, bool)
+    return type(value) in (list, tuple) and len(value) == shape[0] and all(_is_nested(one, shape[1:]) for one in value)
 
 
 def _kind(value: Any) -> str:

@@ -18,6 +18,8 @@ def refusal(program: Program, entries: Sequence[EntryPoint]) -> str | None:
     if size > MAX_CHARACTERS:
         return f"too large: {size:,} characters, at most {MAX_CHARACTERS:,} are run"
     try:
+        for text in program.files.values():
+            text.encode()
         tree = ast.parse(program.text)
     except SyntaxError as error:
         return f"not valid Python: {error.msg} (line {error.lineno})"

@@ -24,6 +24,8 @@ class Setup:
     problem: str
     settings: Mapping[str, str]
     secret: bytes
+    problem_hash: str = ""
+    """What the campaign was started with; empty: any."""
     isolation: str = "auto"
     allow_none: bool = False
 
@@ -45,6 +47,8 @@ class Job:
     tier: Tier | None = None
     """None: smoke, screening, full. Else only this tier."""
     indices: tuple[int, ...] = ()
+    bar: float | None = None
+    """Score of the best program known: one above it is played on fresh valid instances too (`Referee.judge`)."""
 
 
 @dataclass(frozen=True)

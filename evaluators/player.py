@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
+from heuresis.errors import HeuresisError
 from heuresis.evaluators.nouns import Result, Status
 from heuresis.evaluators.problem import Exam, Invalid, Problem
 from heuresis.evaluators.signature import EntryPoint
@@ -122,7 +123,7 @@ class Player:
             self._advance(run, position, (instance, exam), results, waiting)
         while waiting:
             calls = [call for _, wanted in waiting for call in wanted]
-            values = self._values(calls, self.session.call(calls))
+            values = self._values(calls, self._call(calls))
             still: list[tuple[int, list[Call]]] = []
             start = 0
             for position, wanted in waiting:
@@ -161,7 +162,7 @@ class Player:
             return action()
         except Invalid as error:
             raise ProgramFailed(Status.INVALID, str(error)) from error
-        except (ProgramFailed, JailEnded):
+        except (ProgramFailed, JailEnded, HeuresisError):
             raise
         # A hostile answer may trip a problem's own code anywhere, and must not end the campaign; a real bug in the
         # problem shows on its seed programs, which the campaign refuses to start without.
@@ -173,9 +174,13 @@ class Player:
 
     def _ask(self, calls: list[Call]) -> list[Any]:
         if self._hub is None or getcurrent() is self._hub:
-            return self._values(calls, self.session.call(calls))
+            return self._values(calls, self._call(calls))
         values: list[Any] = self._hub.switch(calls)
         return values
+
+    def _call(self, calls: Sequence[Call]) -> list[Answer]:
+        """Callables of the problem run in here, with whatever arguments the program gives them."""
+        return self._guarded(lambda: self.session.call(calls))
 
     def _values(self, calls: Sequence[Call], answers: Sequence[Answer]) -> list[Any]:
         values = []

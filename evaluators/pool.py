@@ -1,7 +1,7 @@
 """A pool of referee processes, one thread each: jobs in, futures out.
 
-A thread only waits for its process. A process that dies is replaced; its job is tried again, at most twice more, and
-then ends with `Unavailable`: never with a made-up verdict.
+A thread only waits for its process. A process that dies is replaced and its job is tried again, at most twice more. A
+program on which three referees in a row have died gets the status VIOLATION: it must not stop a campaign for good.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Self
 
 from heuresis.errors import ConfigError, HeuresisError, Unavailable
 from heuresis.evaluators import jobs
-from heuresis.evaluators.nouns import Evaluation
+from heuresis.evaluators.nouns import Evaluation, Status
 
 _TRIES = 3
 
@@ -32,7 +32,11 @@ class RefereeProcess:
         lifeline_read, self._lifeline = os.pipe()
         command = [sys.executable, "-m", "heuresis.evaluators.serve", str(theirs.fileno()), str(lifeline_read)]
         self._process = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(), lifeline_read), stdin=subprocess.DEVNULL, env=_environment()
+            command,
+            pass_fds=(theirs.fileno(), lifeline_read),
+            stdin=subprocess.DEVNULL,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is the driver's; the lifeline ends us when the driver ends
         )
         theirs.close()
         os.close(lifeline_read)
@@ -106,7 +110,7 @@ class Pool:
         return future
 
     def close(self) -> None:
-        """Running jobs are given up: their futures are cancelled, their processes and jails are gone."""
+        """Give up what runs and what waits: no future of these is answered; processes and jails are gone."""
         self._closing = True
         for _ in self._threads:
             self._jobs.put(None)
@@ -141,13 +145,23 @@ class Pool:
             if self._closing:
                 break
             try:
-                process = self._processes[slot] or RefereeProcess(self._setup)
-                self._processes[slot] = process
-                return process.judge(job)
+                return self._process(slot).judge(job)
             except _Died as died:
                 last = died
                 self._replace(slot)
-        raise Unavailable(f"the referee process died {_TRIES} times on one program ({last})") from last
+        if last is None:
+            raise Unavailable("the pool is closing")
+        return Evaluation(
+            Status.VIOLATION, None, reason=f"ended its referee {_TRIES} times in a row ({last})", stage="referee"
+        )
+
+    def _process(self, slot: int) -> RefereeProcess:
+        process = self._processes[slot]
+        if process is None:
+            process = self._processes[slot] = RefereeProcess(self._setup)
+            if self._closing:  # `close` may have looked before this one was there
+                process.close()
+        return process
 
     def _replace(self, slot: int) -> None:
         process, self._processes[slot] = self._processes[slot], None

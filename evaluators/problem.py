@@ -14,11 +14,13 @@ of one call and returns one value; it never sees the instance, the objective or 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -112,6 +114,9 @@ class Problem:
     parameters: ClassVar[Mapping[str, Any]] = {}
     """Name -> default of what `--set name=value` may change; the type of the default is the type."""
     tier_sizes: ClassVar[Mapping[Tier, int]] = {Tier.TRAIN: 5, Tier.VALID: 20, Tier.TEST: 40, Tier.SHIFT: 10}
+    promotions: ClassVar[Sequence[int]] = (60, 140)
+    """Valid instances a program must have played, in all, to stand above the best one known: no lucky champion stays.
+    Counts above the size of the base set; each step is played only by what still stands above."""
     block_size: ClassVar[int] = 64
     """Instances per jailed child: the unit of fork, pairing and caching."""
     limits: ClassVar[Limits] = Limits()
@@ -123,10 +128,10 @@ class Problem:
         """`settings`: `--set` values as text. Raises ConfigError for an unknown name or a bad value."""
         given = dict(settings or {})
         source = given.pop("instances", None)
+        self._instances_source = source
         self.set = read_parameters(self.parameters, given)
         self.own_instances = self.load_instances(source) if source is not None else None
         """The user's own instances, which replace the generated `valid` tier."""
-        self._instances_source = source
 
     # what a problem defines
 
@@ -172,11 +177,14 @@ class Problem:
 
     @cached_property
     def hash(self) -> str:
-        """Of the problem's source, parameters and own instances: part of the key of every result."""
+        """Of the problem's source (with the modules beside it that it imports), parameters and instance file.
+
+        Part of the key of every result; a changed hash is another problem.
+        """
         parts = {
             "source": _source_of(type(self)),
             "parameters": {name: repr(value) for name, value in sorted(self.set.items())},
-            "instances": repr(self.own_instances) if self.own_instances is not None else None,
+            "instances": _content_of(self._instances_source),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -185,19 +193,37 @@ class Problem:
             return len(self.own_instances)
         return self.tier_sizes[tier]
 
+    @property
+    def promotion_steps(self) -> tuple[int, ...]:
+        """None where the valid tier is the user's own instances: there are no fresh ones."""
+        return () if self.own_instances is not None else tuple(self.promotions)
+
     def describe_value(self, score_value: float) -> float:
         """A score back in the first objective's own metric and direction."""
         return self.objectives[0].sign * score_value
 
 
 def _source_of(kind: type) -> str:
-    """The text of every file that defines the class or one of its bases below Problem."""
-    texts = []
+    """The text of every file that defines the class or a base below Problem, and of the modules beside these."""
+    files: dict[str, str] = {}
     for base in kind.__mro__:
-        if base in (Problem, object):
-            continue
-        try:
-            texts.append(inspect.getsource(inspect.getmodule(base) or base))
-        except (OSError, TypeError):
-            texts.append(f"{base.__module__}.{base.__qualname__}")
-    return "\n".join(texts)
+        if base not in (Problem, object):
+            _read_sources(sys.modules.get(base.__module__), files)
+    return "\n".join(files[path] for path in sorted(files))
+
+
+def _read_sources(module: ModuleType | None, files: dict[str, str]) -> None:
+    path = getattr(module, "__file__", None)
+    if module is None or path is None or path in files:
+        return
+    files[path] = Path(path).read_text(encoding="utf-8", errors="replace")
+    for value in vars(module).values():
+        other = value if isinstance(value, ModuleType) else sys.modules.get(getattr(value, "__module__", None) or "")
+        beside = getattr(other, "__file__", None)
+        if beside is not None and Path(beside).parent == Path(path).parent and other is not sys.modules[__name__]:
+            _read_sources(other, files)
+
+
+def _content_of(source: str | None) -> str | None:
+    """Hash of the instance file."""
+    return None if source is None else hashlib.sha256(Path(source).read_bytes()).hexdigest()

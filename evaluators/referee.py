@@ -1,6 +1,7 @@
 """The referee: holds the exam, plays programs against it, and says how it ended.
 
     gate -> smoke (train 0) -> screening (train) -> full (valid)        `judge`; no smoke for cheap problems
+                                                   -> promotions (more valid), above the best one known
     gate -> one tier, chosen instances                                  `examine`
 
 Every block of instances runs in a fresh jailed child. A failure is a status with a reason; `Unavailable` (a part of
@@ -34,6 +35,10 @@ _STATUS = {
     Ending.VIOLATION: Status.VIOLATION,
 }
 _FEEDBACK_CHARACTERS = 4_000
+_REASON_CHARACTERS = 2_000
+_TOLD_STAGES = ("gate", "smoke", "screening", Tier.TRAIN.value, Tier.VALID.value)
+"""Where the reason of a failure is told in full. A campaign's valid instances are played in the stage `full`; the stage
+`valid` is that of `examine`, outside a search."""
 _CHEAP_SECONDS = 3.0
 """Up to this cost class a separate smoke run costs more than it saves: screening is the smoke run."""
 
@@ -85,43 +90,68 @@ class Referee:
         self._secret = secret
         self._instances: dict[tuple[Tier, int], Any] = {}
 
-    def judge(self, program: Program) -> Evaluation:
-        """The way every candidate goes. SCORED from `valid`; a failure names its stage."""
+    def judge(self, program: Program, bar: float | None = None) -> Evaluation:
+        """The way every candidate goes. SCORED from `valid`; a failure names its stage.
+
+        One that scores above `bar` goes on to fresh valid instances, as far as `Problem.promotions` say and as long as
+        it stays above; its score is over all it has played. So the best of many is not the luckiest of many.
+        """
         train = self.problem.tier_size(Tier.TRAIN)
         smoke = 1 if train > 1 and self.problem.cost_seconds > _CHEAP_SECONDS else 0
         stages = [("smoke", Tier.TRAIN, range(smoke))] if smoke else []
         stages.append(("screening", Tier.TRAIN, range(smoke, train)))
         stages.append(("full", Tier.VALID, range(self.problem.tier_size(Tier.VALID))))
-        return self._evaluate(program, stages, Tier.VALID)
+        return self._evaluate(program, stages, Tier.VALID, bar)
 
     def examine(self, program: Program, tier: Tier, indices: Iterable[int]) -> Evaluation:
         """One tier only, on these instances; the score is that tier's."""
         return self._evaluate(program, [(tier.value, tier, list(indices))], tier)
 
     def _evaluate(
-        self, program: Program, stages: Sequence[tuple[str, Tier, Sequence[int]]], scored: Tier
+        self,
+        program: Program,
+        stages: Sequence[tuple[str, Tier, Sequence[int]]],
+        scored: Tier,
+        bar: float | None = None,
     ) -> Evaluation:
         tally = _Tally()
         refused = refusal(program, self.problem.entries)
         if refused is not None:
             return self._verdict(tally, Status.REFUSED, "gate", reason=refused)
-        stage, size = "", self.problem.block_size
+        stage = ""
         try:
             for name, tier, indices in stages:
                 stage = name
-                for start in range(0, len(indices), size):
-                    tally.results += self._block(program, tier, indices[start : start + size], tally)
-            return self._score(tally, stage, scored)
+                self._play(program, tier, indices, tally)
+            verdict = self._score(tally, stage, scored)
+            return verdict if bar is None else self._promote(program, verdict, bar, tally)
         except ProgramFailed as failure:
-            told = _without_details(failure) if stage == "full" else failure
-            return self._verdict(tally, told.status, stage, reason=told.reason, feedback=told.feedback)
+            return self._failed(tally, failure.status, stage, failure.reason, failure.feedback)
         except JailEnded as ended:
             if ended.ending is Ending.UNAVAILABLE:
                 raise Unavailable(ended.reason) from ended
-            withheld = f"{ended.ending} on a valid instance (details withheld)"
-            return self._verdict(
-                tally, _STATUS[ended.ending], stage, reason=withheld if stage == "full" else ended.reason
-            )
+            tally.add_usage(ended.usage, ended.output if stage in _TOLD_STAGES else "")
+            return self._failed(tally, _STATUS[ended.ending], stage, ended.reason)
+
+    def _failed(self, tally: _Tally, status: Status, stage: str, reason: str, feedback: str = "") -> Evaluation:
+        """Where instances are secret, a program must not carry them out in the text of its failure."""
+        if stage not in _TOLD_STAGES:
+            reason, feedback = f"{status.value} on an instance that is kept secret (details withheld)", ""
+        return self._verdict(tally, status, stage, reason=reason[:_REASON_CHARACTERS], feedback=feedback)
+
+    def _promote(self, program: Program, verdict: Evaluation, bar: float, tally: _Tally) -> Evaluation:
+        """More valid instances, step by step, while the score stands above the bar."""
+        for count in self.problem.promotion_steps:
+            if verdict.score is None or verdict.score.value <= bar:
+                break
+            self._play(program, Tier.VALID, range(verdict.score.count, count), tally)
+            verdict = self._score(tally, "full", Tier.VALID)
+        return verdict
+
+    def _play(self, program: Program, tier: Tier, indices: Sequence[int], tally: _Tally) -> None:
+        size = self.problem.block_size
+        for start in range(0, len(indices), size):
+            tally.results += self._block(program, tier, indices[start : start + size], tally)
 
     def _block(self, program: Program, tier: Tier, indices: Sequence[int], tally: _Tally) -> list[InstanceResult]:
         """A fresh child, these instances in lock-step, and the child is gone."""
@@ -188,11 +218,6 @@ def _kept(result: Result, exam: _Exam) -> Result:
         return result
     feedback = "\n".join(part for part in (result.feedback, curve) if part)
     return replace(result, feedback=feedback, artifacts={**result.artifacts, **exam.artifacts})
-
-
-def _without_details(failure: ProgramFailed) -> ProgramFailed:
-    """On the valid tier only the kind of failure is told: a message could carry an instance to the next prompt."""
-    return ProgramFailed(failure.status, f"{failure.reason.split(':')[0]} (on a valid instance; details withheld)")
 
 
 def _guard_metrics(summarize: Callable[[Sequence[Result]], Any], results: Sequence[Result]) -> dict[str, float]:

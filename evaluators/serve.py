@@ -29,6 +29,10 @@ def main(channel_fd: int, lifeline_fd: int) -> int:
             return 0
         try:
             problem = load_problem(setup.problem, setup.settings)
+            if setup.problem_hash not in ("", problem.hash):
+                raise ConfigError(
+                    "problem", "the code as when the campaign was started", "a file that has changed since"
+                )
             worker = open_worker(tuple(problem.runtime), setup.isolation, allow_none=setup.allow_none)
         except ConfigError as error:
             jobs.send(channel, jobs.Ready(config_error=str(error)))
@@ -52,7 +56,7 @@ def _serve(channel: socket.socket, referee: Referee) -> None:
 
 
 def _verdict(referee: Referee, program: Program, job: jobs.Job) -> Evaluation:
-    return referee.judge(program) if job.tier is None else referee.examine(program, job.tier, job.indices)
+    return referee.judge(program, job.bar) if job.tier is None else referee.examine(program, job.tier, job.indices)
 
 
 def _die_with_the_driver(lifeline_fd: int) -> None:

@@ -34,15 +34,6 @@ class Ending(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class JailEnded(Exception):
-    """The child is gone before it answered. `reason` is a sentence that names the limit or the signal."""
-
-    def __init__(self, ending: Ending, reason: str) -> None:
-        self.ending = ending
-        self.reason = reason
-        super().__init__(f"{ending}: {reason}")
-
-
 @dataclass(frozen=True)
 class Usage:
     """What a session has used so far, measured by the trusted side only."""
@@ -54,6 +45,18 @@ class Usage:
     """Peak, 0 where it cannot be read."""
     output_bytes: int = 0
     calls: int = 0
+
+
+class JailEnded(Exception):
+    """The child is gone before it answered. `reason` is a sentence that names the limit or the signal."""
+
+    def __init__(self, ending: Ending, reason: str) -> None:
+        self.ending = ending
+        self.reason = reason
+        self.usage = Usage()
+        """What a session used that ended while its program was loaded; else it is asked of the session."""
+        self.output = ""
+        super().__init__(f"{ending}: {reason}")
 
 
 @dataclass(frozen=True)

@@ -154,21 +154,20 @@ class Decoder:
             "object_pairs_hook": self._dict, "list_hook": self._list, "ext_hook": self._extension,
             "strict_map_key": False, "raw": False, "timestamp": 1,
             "max_str_len": caps.frame_bytes, "max_bin_len": caps.frame_bytes,
-            "max_array_len": caps.items, "max_map_len": caps.items, "max_ext_len": caps.frame_bytes,
+            "max_map_len": caps.items, "max_ext_len": caps.frame_bytes,
         }  # fmt: skip
         self._small_options = {key: value for key, value in self._options.items() if key != "list_hook"}
         self._shared: NDArray[np.uint8] | None = None
         self._containers = 0
         self._depth = 0
+        self._sliced = 0
+        """Bytes of `shared` that arrays of this frame have taken."""
 
     def decode(self, body: memoryview | bytes, shared: NDArray[np.uint8] | None = None) -> Any:
         """The value in `body`; `shared` holds the bytes of the frame's memfd. Raises `WireError`."""
-        self._shared, self._containers, self._depth = shared, 0, 0
+        self._shared, self._containers, self._depth, self._sliced = shared, 0, 0, 0
         try:
-            if len(body) <= _SMALL_BYTES:
-                value = msgpack.unpackb(body, **self._small_options)
-            else:
-                value = msgpack.unpackb(body, **self._options)
+            value = self._unpack(body, self._small_options if len(body) <= _SMALL_BYTES else self._options)
             check_shape(value, self._caps.depth)
         except WireError:
             raise
@@ -178,12 +177,16 @@ class Decoder:
             self._shared = None
         return value
 
+    def _unpack(self, body: memoryview | bytes, options: dict[str, Any]) -> Any:
+        """An item costs a byte at least: a list that claims more is refused before it is given room."""
+        return msgpack.unpackb(body, max_array_len=min(len(body), self._caps.items), **options)
+
     def nested(self, body: bytes) -> Any:
         """The value in the payload of an extension."""
         self._depth += 1
         if self._depth > self._caps.depth:
             raise WireError("nested too deeply")
-        value = msgpack.unpackb(body, **self._options)
+        value = self._unpack(body, self._options)
         self._depth -= 1
         return value
 
@@ -238,8 +241,11 @@ class Decoder:
         return raw.view(dtype).reshape(shape)
 
     def _slice(self, offset: int, size: int) -> NDArray[np.uint8]:
+        self._sliced += size
         if self._shared is None or offset % _ALIGN or offset + size > len(self._shared):
             raise WireError("an array outside its memory")
+        if self._sliced > len(self._shared):
+            raise WireError("arrays that share memory")
         return self._shared[offset : offset + size]
 
 

@@ -154,7 +154,8 @@ class JailWorker:
         session = self._session = JailSession(self._fork(limits), limits)
         try:
             session.load(program, entry_points, seed)
-        except JailEnded:
+        except JailEnded as ended:
+            ended.usage, ended.output = session.usage, session.output
             session.close()
             raise
         return session

@@ -6,7 +6,8 @@
 3. *calls*: anything else. Every decision is a call into the jail, all instances of the block in lock-step.
 
 Whether a rule is elementwise is found out by probing (`find_tables`): its answers on every capacity at once must equal
-its answers on shuffled subsets, and on the very bins that arise at sampled steps of a real packing.
+its answers on shuffled subsets, and on the bins that arise at sampled steps of a packing. All questions are about
+invented items: a rule that was shown bins of the exam before play would know items that are still to come.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ Integers = NDArray[np.int64]
 
 _MAX_TABLE_CAPACITY = 2_000
 """Above this, a table costs more calls than it saves."""
-_PROBED_SIZES = 6
-_SAMPLED_STEPS = 6
+_PROBED_SIZES = 10
+_SAMPLED_STEPS = 10
+_INVENTED_ITEMS = 2_000
 _ONLY_NAN = -1
 _NO_STEPS = np.zeros(0, dtype=np.int64)
 _NO_ROOMS = np.zeros((0, 0), dtype=np.int64)
@@ -136,21 +138,20 @@ def find_tables(
         same = [instance for instance in instances if instance.capacity == capacity]
         worth = sum(len(instance.items) for instance in same) > 4 * capacity
         if capacity <= _MAX_TABLE_CAPACITY and worth:
-            table = _find_table(priority, same, capacity, empty_bins, rng)
+            table = _find_table(priority, capacity, empty_bins, rng)
             if table is not None:
                 found[capacity] = table
     return Tables(found)
 
 
-def _find_table(
-    priority: Any, instances: Sequence[PackingInstance], capacity: int, empty_bins: int, rng: np.random.Generator
-) -> Table | None:
-    sizes = np.unique(np.concatenate([instance.items for instance in instances]))
+def _find_table(priority: Any, capacity: int, empty_bins: int, rng: np.random.Generator) -> Table | None:
+    sizes = np.arange(1, capacity + 1)
     try:
         if not _probes_elementwise(priority, sizes, capacity, rng):
             return None
         table = read_table(priority, sizes, capacity)
-        return table if _agrees_on_samples(priority, instances[0], table, empty_bins, rng) else None
+        invented = PackingInstance(rng.integers(1, 2 + capacity * 2 // 3, _INVENTED_ITEMS), capacity)
+        return table if _agrees_on_samples(priority, invented, table, empty_bins, rng) else None
     except (Invalid, ProgramFailed):
         return None  # made-up bins may trip a rule that is sound on real ones: the call path decides
 
@@ -196,7 +197,8 @@ def _probes_elementwise(priority: Any, sizes: Integers, capacity: int, rng: np.r
     """Each answer on a shuffled subset with repeats must equal, bit for bit, the answer on all rooms at once."""
     probed = rng.choice(sizes, min(_PROBED_SIZES, len(sizes)), replace=False).tolist()
     full = [_all_rooms(size, capacity) for size in probed]
-    picks = [rng.integers(0, len(rooms), 1 + int(rng.integers(1, 2 * len(rooms)))) for rooms in full]
+    lengths = [int(2 * (1.5 * len(rooms)) ** rng.random()) for rooms in full]  # from 2 to three times all rooms
+    picks = [rng.integers(0, len(rooms), length) for rooms, length in zip(full, lengths, strict=True)]
     asked = [(float(size), rooms) for size, rooms in zip(probed, full, strict=True)]
     asked += [(float(size), rooms[pick]) for size, rooms, pick in zip(probed, full, picks, strict=True)]
     answers = [
@@ -213,7 +215,7 @@ def _probes_elementwise(priority: Any, sizes: Integers, capacity: int, rng: np.r
 def _agrees_on_samples(
     priority: Any, instance: PackingInstance, table: Table, empty_bins: int, rng: np.random.Generator
 ) -> bool:
-    """The call path, at sampled steps of a real packing, must see the table's numbers."""
+    """The call path, at sampled steps of this packing, must see the table's numbers."""
     items, capacity = instance.items, instance.capacity
     steps = np.sort(rng.choice(len(items), min(_SAMPLED_STEPS, len(items)), replace=False))
     seen = np.zeros((len(steps), len(items)), dtype=np.int64)

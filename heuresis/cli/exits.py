@@ -13,6 +13,7 @@ from types import FrameType
 
 import typer
 
+from heuresis.cli.visible import visible
 from heuresis.errors import ConfigError, HeuresisError
 
 
@@ -77,7 +78,7 @@ def _attempt(command: Callable[[], object]) -> int:
 def tell(sentence: str) -> None:
     """One sentence on stderr."""
     text = " ".join(sentence.split())
-    print(f"error: {text}" if text.endswith((".", "?", "!")) else f"error: {text}.", file=sys.stderr)
+    print(visible(f"error: {text}" if text.endswith((".", "?", "!")) else f"error: {text}."), file=sys.stderr)
 
 
 def _bug() -> int:

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from heuresis.cli.options import Format
+from heuresis.cli.visible import visible
 
 _PIPED_COLUMNS = 160
 """Width of a table that nobody's window limits."""
@@ -60,12 +61,12 @@ def print_json(value: object) -> None:
 
 def say(text: object = "", style: str | None = None) -> None:
     """A line for people; long ones are wrapped by the terminal, so that they can be copied."""
-    console().print(text, style=style, markup=False, soft_wrap=True)
+    console().print(visible(str(text)), style=style, markup=False, soft_wrap=True)
 
 
 def remark(text: str) -> None:
     """A line beside the result, on stderr: it never gets into a pipe."""
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)
 
 
 def plain_table() -> Table:
@@ -105,7 +106,7 @@ def _table(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> Table
 
 def _texts(column: Column, cells: Sequence[object]) -> list[str]:
     """Title and cells as text."""
-    return [column.title, *(" ".join(column.show(cell).split()) if cell is not None else "" for cell in cells)]
+    return [column.title, *(visible(" ".join(column.show(cell).split())) if cell is not None else "" for cell in cells)]
 
 
 def _cropped(text: str, width: int) -> str:

@@ -11,6 +11,7 @@ from heuresis.cli.options import DEFAULT_STORAGE, OwnCampaign, Storage, TextOrJs
 from heuresis.cli.output import console, print_json, say
 from heuresis.cli.scale import Scale, number, seconds_text, tier_text
 from heuresis.cli.stores import open_store, short
+from heuresis.cli.visible import visible
 
 if TYPE_CHECKING:
     from heuresis.archive.records import CampaignRecord, Entry
@@ -123,6 +124,7 @@ def _program(entry: Entry) -> Program:
 
 def print_code(text: str, language: str) -> None:
     """Coloured on a terminal, plain in a pipe."""
+    text = visible(text)
     if not console().is_terminal:
         print(text, end="" if text.endswith("\n") else "\n")
         return

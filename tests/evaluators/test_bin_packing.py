@@ -113,6 +113,28 @@ def test_a_rule_that_looks_at_more_than_its_bin_gets_no_table(rule):
     assert paths.find_tables(Local(rule), instances, 2, np.random.default_rng(0)).by_capacity == {}
 
 
+def test_no_question_before_play_is_about_items_of_the_exam():
+    """Else a rule could tell from the bins it is shown which items are still to come."""
+    asked = []
+    rule = Local(lambda item, bins: asked.append((item, bins.tobytes())) or np.where(bins == 100, 1.0, -bins))
+    for seed in (1, 2):
+        instances = [weibull_instance(np.random.default_rng(seed + n), 1000, 100) for n in range(2)]
+        paths.find_tables(rule, instances, 2, np.random.default_rng(0))
+    half = len(asked) // 2
+    assert asked[:half] == asked[half:]
+
+
+def test_a_changed_instance_is_another_problem(tmp_path):
+    file = tmp_path / "mine.json"
+    items = [1 + n % 90 for n in range(3000)]
+    hashes = set()
+    for position in (None, 0, 1500, 2999):
+        changed = [item + (n == position) for n, item in enumerate(items)]
+        file.write_text(json.dumps({"instances": [{"capacity": 100, "items": changed}]}))
+        hashes.add(OnlineBinPacking({"instances": str(file)}).hash)
+    assert len(hashes) == 4
+
+
 def test_showing_every_empty_bin_changes_nothing():
     instance = weibull_instance(np.random.default_rng(3), 400, 100)
     for rule in (lambda item, bins: item - bins, lambda item, bins: -np.mod(bins, item)):

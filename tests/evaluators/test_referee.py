@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from heuresis.errors import Unavailable
 from heuresis.evaluators.catalog import load_problem
+from heuresis.evaluators.checks import real_array
 from heuresis.evaluators.nouns import Status, Tier
-from heuresis.evaluators.problem import Objective, Problem, Result
+from heuresis.evaluators.problem import Invalid, Objective, Problem, Result
 from heuresis.evaluators.referee import Referee
 from heuresis.program import Limits, Program
 from heuresis.sandbox.worker import open_worker
@@ -21,7 +23,8 @@ class Quick(Problem):
     seeds = {"good": GOOD}
     objectives = (Objective("error", "min"),)
     tier_sizes = {Tier.TRAIN: 2, Tier.VALID: 4, Tier.TEST: 4, Tier.SHIFT: 2}
-    limits = Limits(wall_seconds=2.0, cpu_seconds=1.0, memory_bytes=256 << 20, output_bytes=100_000)
+    promotions = (8, 16)
+    limits = Limits(wall_seconds=5.0, cpu_seconds=1.0, memory_bytes=256 << 20, output_bytes=100_000)
 
     def generate(self, tier, index, rng):
         return float(rng.uniform(-1, 1))
@@ -101,7 +104,7 @@ def test_nothing_of_the_valid_tier_is_told_to_the_writer(referee):
         failed = Referee(problem, worker, b"secret").judge(Program.of(text))
         assert (failed.status, failed.stage) == (Status.CRASHED, "full")
         assert "leak" not in failed.reason + failed.feedback
-        assert "ValueError" in failed.reason
+        assert failed.reason == "crashed on an instance that is kept secret (details withheld)"
 
 
 def test_results_do_not_depend_on_how_instances_are_cut_into_blocks(referee):
@@ -121,3 +124,90 @@ def test_a_shipped_problem_scores_each_of_its_seeds():
         referee = Referee(problem, worker, b"secret")
         scores = {name: referee.judge(Program.of(text)).score for name, text in problem.seeds.items()}
     assert all(score is not None and score.count == 20 for score in scores.values())
+
+
+def test_what_beats_the_best_one_known_is_played_on_fresh_instances_and_only_that(referee):
+    program = Program.of(GOOD)
+    base = referee.judge(program)
+    assert base.score.count == 4
+    below = referee.judge(program, bar=base.score.value)
+    assert below.results == base.results
+    above = referee.judge(program, bar=-100.0)
+    assert above.score.count == Quick.promotions[-1]
+    assert above.results[: len(base.results)] == base.results
+    rows = [(row.tier, row.index) for row in above.results]
+    assert len(set(rows)) == len(rows) == 2 + above.score.count
+
+
+def test_a_lucky_champion_falls_back_below_the_bar_at_its_first_promotion(referee):
+    lucky = "def guess(x):\n    return 3.0 * x + (1.0 if x in {values!r} else 0.0)\n"
+    values = [referee._instance(Tier.VALID, index) for index in range(4)]
+    verdict = referee.judge(Program.of(lucky.format(values=values)), bar=-0.5)
+    assert verdict.score.count == Quick.promotions[0]
+    assert verdict.score.value <= -0.5
+
+
+LEAKS = {
+    "the exception's name": "raise type('x' + str(x).replace('.', '_').replace('-', 'm'), (Exception,), {})()",
+    "a shape": "import numpy; return numpy.empty((0, abs(int(x * 1e6))))",
+    "an exit code": "import os; os._exit(int(abs(x) * 100))",
+    "what it prints": "print(x); raise ValueError(x)",
+}
+
+
+@pytest.mark.parametrize("way", LEAKS)
+def test_a_failure_on_a_secret_instance_carries_nothing_out(referee, way):
+    train = [referee._instance(Tier.TRAIN, index) for index in range(2)]
+    text = f"def guess(x):\n    if x not in {train!r}:\n        {LEAKS[way]}\n    return 1.0\n"
+    told = {(v.reason, v.feedback.replace("guessed 1.0 at ", "")) for v in [referee.judge(Program.of(text))]}
+    [(reason, feedback)] = told
+    assert reason.endswith("on an instance that is kept secret (details withheld)")
+    assert feedback.split() == [str(x) for x in train]
+    held_out = referee.examine(Program.of(text), Tier.TEST, range(2))
+    assert held_out.reason.endswith("(details withheld)")
+
+
+def test_what_a_program_used_while_it_was_loaded_is_counted(referee):
+    busy = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
+    text = f"{busy}1 / 0\ndef guess(x): pass\n"
+    verdict = referee.judge(Program.of(text))
+    assert verdict.status is Status.CRASHED
+    assert verdict.cpu_seconds > 0.2
+
+
+class Asking(Quick):
+    """Hands the program a callable."""
+
+    def run(self, program, instance, exam):
+        def strict(number):
+            if not isinstance(number, float):
+                raise Invalid("asked with something that is no number")
+            return number
+
+        return Result({"error": abs(program.guess(strict))})
+
+
+@pytest.mark.parametrize("call", ["f()", "f('x')", "f(1.0, 2.0)", "f(*[0] * 9)"])
+def test_a_callable_called_wrongly_fails_the_program_and_not_the_referee(referee, call):
+    asking = Referee(Asking(), referee.worker, b"secret")
+    assert asking.judge(Program.of(f"def guess(f):\n    return {call}\n")).status is Status.INVALID
+    assert asking.judge(Program.of("def guess(f):\n    return f(0.5)\n")).metrics == {"error": 0.5}
+
+
+def test_a_part_of_ours_that_is_gone_is_no_verdict(referee):
+    class Gone(Quick):
+        def prepare(self, program, instances, exam):
+            raise Unavailable("the device is gone")
+
+    with pytest.raises(Unavailable, match="the device is gone"):
+        Referee(Gone(), referee.worker, b"secret").judge(Program.of(GOOD))
+
+
+def test_a_list_of_another_shape_is_refused_before_it_is_made_an_array():
+    nested = [[0.0] * 3] * 4
+    assert real_array(nested, (4, 3), "f").shape == (4, 3)
+    for value in (nested[:3], [[0.0] * 2] * 4, [["1"] * 3] * 4, [[None] * 3] * 4, [[[0.0]] * 3] * 4):
+        with pytest.raises(Invalid, match="not numbers of shape"):
+            real_array(value, (4, 3), "f")
+    with pytest.raises(Invalid, match="too large"):
+        real_array([10**400], (1,), "f")
