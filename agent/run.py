@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heuresis.agent.campaign import Campaign
 from heuresis.agent.loop import Loop, Observer
@@ -35,7 +35,7 @@ def run_campaign(campaign: Campaign, store: Store, workers: int, observer: Obser
     record = campaign.prepare(store)
     with Pool(campaign.setup(record), workers) as pool:  # first of all: without a jail, nothing is begun
         if store.campaign(record.name) is None:
-            store.create_campaign(record)
+            store.create_campaign(replace(record, isolation=pool.isolation))
         with leased(store, record.name):
             current = store.campaign(record.name)
             if current is None or current.secret != record.secret:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from heuresis.evaluators.nouns import Bar, Evaluation, Status, Tier
+from heuresis.evaluators.nouns import Evaluation, Status, Tier
 from heuresis.program import Program
 
 TagValue = str | int | float | bool
@@ -24,7 +24,6 @@ class Brief:
     notes: tuple[int, ...] = ()
     tags: Mapping[str, TagValue] = field(default_factory=dict)
     """Small facts that travel with every entry of the brief: generation, island."""
-    bar: Bar | None = None
     number: int = -1
     """Position within the campaign, from 0; -1 until committed."""
 

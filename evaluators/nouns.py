@@ -118,10 +118,3 @@ class Evaluation:
             raise ValueError(f"a score is present exactly when SCORED, not with {self.status}")
         if self.status is not Status.SCORED and not self.reason:
             raise ValueError(f"{self.status} needs a reason in words")
-
-
-@dataclass(frozen=True)
-class Bar:
-    """Paired results of the incumbent on the same instances: what a race runs against. No bar, no racing."""
-
-    results: tuple[InstanceResult, ...]
