@@ -28,35 +28,37 @@ from heuresis.evaluators.statistics import mean_metrics
 _FUNSEARCH = "FunSearch, Nature 2024"
 _EOH = "EoH, ICML 2024"
 
-FIRST_FIT = '''import numpy as np
+# The seeds carry no docstrings: their children would inherit them, and they would no longer be true.
+
+# First fit: all bins are equal, the lowest index wins.
+FIRST_FIT = """import numpy as np
 
 
 def priority(item, bins):
-    """First fit: all bins are equal, the lowest index wins."""
     return np.zeros(len(bins))
-'''
+"""
 
-BEST_FIT = '''import numpy as np
+# Best fit: the bin with the least room left.
+BEST_FIT = """import numpy as np
 
 
 def priority(item, bins):
-    """Best fit: the bin with the least room left."""
     return item - bins
-'''
+"""
 
-HARMONIC = '''import numpy as np
+# Harmonic (Lee & Lee 1985): a bin is for one size class; its room should be a multiple of the item.
+HARMONIC = """import numpy as np
 
 
 def priority(item, bins):
-    """Harmonic (Lee & Lee 1985): a bin is for one size class; its room should be a multiple of the item."""
     return -np.mod(bins, item)
-'''
+"""
 
-SUM_OF_SQUARES = '''import numpy as np
+# Sum of squares (Csirik et al. 2006), over the bins in sight: keep the counts of bins per free room even.
+SUM_OF_SQUARES = """import numpy as np
 
 
 def priority(item, bins):
-    """Sum of squares (Csirik et al. 2006), over the bins in sight: keep the counts of bins per free room even."""
     room = bins.astype(int)
     left = room - int(item)
     count = np.bincount(room)
@@ -64,7 +66,7 @@ def priority(item, bins):
     grows = np.where(left > 0, 2 * count[left] + 1, 0)
     shrinks = np.where(room < len(count) - 1, 1 - 2 * count[room], 0)
     return -(grows + shrinks)
-'''
+"""
 
 
 class OnlineBinPacking(Problem):

@@ -41,7 +41,7 @@ def test_a_method_of_ones_own_is_named_by_module_and_class() -> None:
         ("gentic", {}, "genetic, random, sequential"),
         ("no.such.module:Name", {}, "can be imported"),
         ("heuresis.agent.methods.genetic:Nothing", {}, "can be imported"),
-        ("heuresis.agent.methods.genetic:weaker_half", {}, "dataclass"),
+        ("heuresis.agent.methods.genetic:on_island", {}, "dataclass"),
         ("genetic", {"island": "3"}, "Did you mean islands"),
         ("genetic", {"islands": "many"}, "genetic.islands: expected an integer"),
         ("genetic", {"islands": "2.5"}, "genetic.islands: expected an integer"),

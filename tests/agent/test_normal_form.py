@@ -64,6 +64,11 @@ def test_text_that_does_not_parse_is_its_own_normal_form() -> None:
     assert normal_form("def f(:") == "def f(:"
 
 
+def test_a_deeply_nested_text_is_its_own_normal_form() -> None:
+    text = "x = " + " + ".join("1" for _ in range(5_000))
+    assert normal_form(text) == text
+
+
 def test_all_files_count() -> None:
     one, two = ({"program.py": "x = 1\n", "data.txt": words} for words in ("a", "b"))
     assert normal_hash(Program(one)) != normal_hash(Program(two))

@@ -20,6 +20,7 @@ from heuresis.agent.operators.tune import Tune
 from heuresis.agent.protocols import Operator, Workshop
 from heuresis.agent.syntax import changed_outside_blocks, mixes, roots, size
 from heuresis.agent.syntax_constants import constants
+from heuresis.agent.syntax_kinds import Kind
 from heuresis.agent.syntax_normal import normal_hash
 from heuresis.agent.vocabulary import Vocabulary
 from heuresis.archive.records import Brief, Entry, Proposal
@@ -105,6 +106,12 @@ def test_children_change_nothing_outside_the_markers(operator: Operator, seed: i
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.name)
 def test_the_same_brief_and_seed_give_the_same_proposals(operator: Operator) -> None:
     assert rounds(operator, RULE, OTHER, judge=flat, seed=3) == rounds(operator, RULE, OTHER, judge=flat, seed=3)
+
+
+@pytest.mark.parametrize("operator", [Tune(), Simplify()], ids=lambda operator: operator.name)
+def test_run_again_after_a_crash_an_operator_of_many_batches_makes_the_same_ones(operator: Operator) -> None:
+    again = replace(workshop(RULE, scores=_noisy(RULE) or 0.0), known=lambda program: True)
+    assert rounds(operator, RULE, judge=_noisy) == rounds(operator, RULE, judge=_noisy, shop=again)
 
 
 @pytest.mark.parametrize("operator", [Mutate(), Cross(), Invent()], ids=lambda operator: operator.name)
@@ -236,10 +243,11 @@ ZERO = Program.of(HEAD + "bins * 0.0\n")
         (Mutate(), Mutate(more=0.0), flat),
         (Mutate(), Mutate(jitter=1.0), flat),
         (Mutate(), Mutate(size_limit=20), flat),
-        (Mutate(), Mutate(vocabulary=Vocabulary(reductions=0.9)), flat),
+        (Mutate(), Mutate(reductions=0.9), flat),
         (Cross(), Cross(whole=1.0), flat),
         (Cross(), Cross(size_limit=20), flat),
         (Invent(), Invent(depth=1), flat),
+        (Invent(), Invent(reductions=0.9), flat),
         (Tune(), Tune(evaluations=7), flat),
         (Tune(), Tune(step=0.1), flat),
         (Tune(), Tune(most_constants=1), flat),
@@ -288,7 +296,11 @@ def test_the_magnitude_of_zero_is_a_setting() -> None:
     ],
 )
 def test_every_rate_of_the_vocabulary_changes_what_is_invented(usual: Vocabulary, changed: Vocabulary) -> None:
-    assert _draws(Invent(vocabulary=usual)) != _draws(Invent(vocabulary=changed))
+    def expressions(vocabulary: Vocabulary) -> list[str]:
+        names = {"item": Kind(), "bins": Kind(1)}
+        return [vocabulary.expression(Kind(1), names, 4, np.random.default_rng(seed)) for seed in range(30)]
+
+    assert expressions(usual) != expressions(changed)
 
 
 def test_few_random_programs_mix_the_elements_of_an_array() -> None:

@@ -7,7 +7,7 @@ import ast
 import numpy as np
 import pytest
 
-from heuresis.agent.syntax import blocks, changed_outside_blocks, mixes, replace, roots, sites, size, with_numpy
+from heuresis.agent.syntax import blocks, changed_outside_blocks, mixes, parse, replace, roots, sites, size, with_numpy
 from heuresis.agent.syntax_constants import constants, with_constants
 from heuresis.agent.syntax_kinds import Kind
 from heuresis.evaluators.signature import EntryPoint
@@ -144,6 +144,7 @@ def test_size_counts_nodes_and_no_docstring() -> None:
     [
         ("np.where(bins > item, bins, -bins)", False),
         ("np.zeros(len(bins))", False),
+        ("bins * len(bins)", True),
         ("bins - np.max(bins)", True),
         ("bins.sum() * bins", True),
         ("-np.arange(len(bins))", True),
@@ -152,6 +153,19 @@ def test_size_counts_nodes_and_no_docstring() -> None:
 )
 def test_programs_that_mix_elements_are_told_from_elementwise_ones(expression: str, mixed: bool) -> None:
     assert mixes(f"import numpy as np\ndef priority(item, bins):\n    return {expression}\n") is mixed
+
+
+@pytest.mark.parametrize("newline", ["\r\n", "\r", "\n"])
+def test_lines_may_end_in_any_way(newline: str) -> None:
+    text = f"x = '\x0c'{newline}def priority(item, bins):{newline}    return bins - item  # end{newline}"
+    site = next(site for site in sites(roots(text, ENTRY)) if site.text == "bins - item")
+    assert replace(text, site, "bins") == text.replace("bins - item", "bins")
+
+
+@pytest.mark.parametrize("text", ["def f(:", "x = '\0'", "(" * 500 + ")" * 500, "x = '\ud800'", "-" * 100_000 + "1"])
+def test_text_that_is_no_program_is_a_syntax_error(text: str) -> None:
+    with pytest.raises(SyntaxError):
+        parse(text)
 
 
 def test_offsets_count_bytes_not_characters() -> None:

@@ -1,0 +1,1 @@
+"""Search methods, one small file each; `heuresis.agent.catalog` finds them by name."""

@@ -1,0 +1,28 @@
+"""`random`: independent samples. The baseline that every search is compared with (arXiv 2602.16805).
+
+repeat: program <- invent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from heuresis.agent.protocols import Step, View
+from heuresis.archive.populations import Population
+from heuresis.archive.records import Brief
+
+
+@dataclass(frozen=True)
+class Random:
+    """Nothing is learnt from any score; the first seed only lends its text outside the marked blocks."""
+
+    name: str = "random"
+
+    def populations(self) -> tuple[Population, ...]:
+        return ()
+
+    def next(self, view: View, marks: Mapping[str, object], rng: np.random.Generator) -> Step:
+        return Step(Brief("invent", tuple(view.seeds[:1])), marks)
