@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import glob
 import os
+from pathlib import Path
 
 import pytest
 
@@ -124,23 +125,26 @@ def test_our_own_work_is_not_charged_to_the_child(worker: JailWorker) -> None:
     import time
 
     program = Program.of("def f(g): return g()")
-    with worker.start(program, ("f",), Limits(wall_seconds=0.5), 0) as session:
-        assert session.call([Call("f", (lambda: time.sleep(0.7),))])[0].error is None
-        time.sleep(0.6)
-        assert session.usage.wall_seconds < 0.5
+    with worker.start(program, ("f",), Limits(wall_seconds=2.0), 0) as session:
+        assert session.call([Call("f", (lambda: time.sleep(2.2),))])[0].error is None
+        assert session.usage.wall_seconds < 2.0
+
+
+def memory_kilobytes(name: str) -> int:
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1])
 
 
 def test_a_flood_of_output_does_not_grow_the_referee(worker: JailWorker) -> None:
-    import resource
-
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew from here
+    before = memory_kilobytes("VmRSS")
     limits = Limits(wall_seconds=20, output_bytes=200 << 20)
     program = Program.of("import os\ndef f():\n for _ in range(3000): os.write(1, b'x' * 65536)")
     with worker.start(program, ("f",), limits, 0) as session:
         session.call([Call("f")])
         assert session.usage.output_bytes == 3000 * 65536
         assert len(session.output) == 8192
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+    assert memory_kilobytes("VmHWM") - before < 20_000
 
 
 def test_a_worker_whose_warm_parent_was_killed_makes_a_new_one() -> None:
