@@ -15,6 +15,8 @@ from heuresis.sandbox import landlock, linux, seccomp
 NOBODY = 65534
 _NODES = ("null", "zero", "full", "random", "urandom")
 _MOUNT_POINTS = ("/sys", "/mnt", "/media", "/srv")
+_PRIVATE = ("/tmp", "/dev/shm")
+_KEPT = "/.kept"
 _PASSWD = f"jail:x:{NOBODY}:{NOBODY}:jail:/tmp:/bin/sh\n"
 
 
@@ -28,6 +30,12 @@ class Root:
     """Folders within those that are emptied (site-packages, our own source)."""
     packages: Sequence[str]
     """Files and folders shown although within a covered folder (the runtime's packages)."""
+
+    @property
+    def hidden(self) -> list[str]:
+        """What a child's private folders would cover: an environment below /tmp. Each child binds it anew."""
+        private = tuple(f"{folder}/" for folder in _PRIVATE)
+        return [path for path in (*self.trees, *self.packages) if path.startswith(private)]
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,8 @@ def _build_root(root: Root, point: str) -> None:
             _cover(point + covered)
     for path in root.packages:
         _show(point, path)
+    for number, path in enumerate(root.hidden):
+        _show(point, path, f"{_KEPT}/{number}")
     for covered in root.covered:
         if os.path.ismount(point + covered):
             linux.set_mount_attributes(point + covered, linux.ATTR_RDONLY, recursive=False)
@@ -116,9 +126,9 @@ def _show_links(point: str) -> None:
         os.symlink(target, f"{point}/dev/{name}")
 
 
-def _show(point: str, path: str) -> None:
-    """Bind `path`, at the same place, read-only, without devices and setuid."""
-    target = point + path
+def _show(point: str, path: str, place: str | None = None) -> None:
+    """Bind `path`, at the same place (or at another), read-only, without devices and setuid."""
+    target = point + (place or path)
     if os.path.isdir(path):
         os.makedirs(target, 0o755, exist_ok=True)
     else:
@@ -168,7 +178,7 @@ def fork_child() -> int:
     return pid
 
 
-def enter_child(limits: ChildLimits, bpf: bytes, abi: int) -> None:
+def enter_child(limits: ChildLimits, hidden: Sequence[str], bpf: bytes, abi: int) -> None:
     """Raise every wall around this process for good. Raises OSError when one cannot be raised.
 
     The network namespace is the worker's own, without any interface up: shared by its children one after another,
@@ -177,8 +187,10 @@ def enter_child(limits: ChildLimits, bpf: bytes, abi: int) -> None:
     _raise_oom_score()
     linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWUTS)
     size = f"size={limits.file_bytes},nr_inodes=16384,mode=0700"
-    for target in ("/tmp", "/dev/shm"):
+    for target in _PRIVATE:
         linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, size)
+    for number, path in enumerate(hidden):
+        _show_again(f"{_KEPT}/{number}", path)
     if not _mount_proc("/proc", linux.MS_RDONLY):
         linux.mount("tmpfs", "/proc", "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV, "size=4k")
     linux.sethostname("jail")
@@ -188,6 +200,16 @@ def enter_child(limits: ChildLimits, bpf: bytes, abi: int) -> None:
     landlock.restrict(abi)
     linux.drop_capabilities()
     linux.install_filter(bpf)
+
+
+def _show_again(kept: str, path: str) -> None:
+    """Below a private folder; the bind keeps its flags (read-only, no devices, no setuid)."""
+    if os.path.isdir(kept):
+        os.makedirs(path, 0o755, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        _touch(path)
+    linux.bind(kept, path)
 
 
 def set_limits(limits: ChildLimits) -> None:

@@ -14,7 +14,11 @@ import signal
 import socket
 import sys
 import traceback
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # sys.path is ours to set before anything of heuresis is imported
+    from heuresis.sandbox.jail import Root
 
 _MESSAGE_BYTES = 1 << 20
 _JAILED = b"jailed"
@@ -32,7 +36,7 @@ def main() -> None:
 
     try:
         if config["jailed"]:
-            jail.enter_worker(jail.Root(config["trees"], config["covered"], config["packages"]))
+            jail.enter_worker(_root(config))
         pid = os.fork()
         if pid:
             _supervise(control, owner, pid)
@@ -47,7 +51,13 @@ def main() -> None:
         return
     socket.send_fds(control, [json.dumps({"ready": True}).encode()], [own := os.pidfd_open(os.getpid())])
     os.close(own)
-    Forker(control, config["jailed"]).loop()
+    Forker(control, config["jailed"], _root(config).hidden).loop()
+
+
+def _root(config: dict[str, Any]) -> Root:
+    from heuresis.sandbox import jail
+
+    return jail.Root(config["trees"], config["covered"], config["packages"])
 
 
 def _supervise(control: socket.socket, owner: int, pid: int) -> None:
@@ -78,12 +88,13 @@ def _become_warm(config: dict[str, Any]) -> None:
 class Forker:
     """Forks on request and reaps. Remembers which children it has not reaped."""
 
-    def __init__(self, control: socket.socket, jailed: bool) -> None:
+    def __init__(self, control: socket.socket, jailed: bool, hidden: Sequence[str]) -> None:
         from heuresis.sandbox import jail, linux
         from heuresis.sandbox.landlock import restrict  # noqa: F401  (imported before the fork)
 
         self._control = control
         self._jailed = jailed
+        self._hidden = hidden
         self._bpf = jail.build_filter() if jailed else b""
         self._abi = linux.landlock_abi() if jailed else 0
 
@@ -130,7 +141,7 @@ class Forker:
             told = _rearrange(fds, told)
             limits = jail.ChildLimits(**message["limits"])
             if self._jailed:
-                jail.enter_child(limits, self._bpf, self._abi)
+                jail.enter_child(limits, self._hidden, self._bpf, self._abi)
             else:
                 jail.set_limits(limits)
         except BaseException as error:  # the referee raises Unavailable with this text

@@ -60,6 +60,7 @@ class Tune:
         best, since = workshop.scores.get(parent.id, -np.inf), 0
         left = int(brief.tags.get("evaluations", self.evaluations))
         search = _Search(parent, numbers, self.step, self.zero_step, rng)
+        search.seen[parent.id] = workshop.scores.get(parent.id)
         while left > 0 and since < self.patience:
             programs = search.ask(left)
             if not programs:
@@ -82,7 +83,7 @@ class _Search:
     zero_step: float
     rng: np.random.Generator
     seen: dict[str, float | None] = field(default_factory=dict)
-    """Program id -> score of this search's programs; None for a failed one."""
+    """Program id -> score of the parent and of this search's programs; None for a failed one."""
     points: list[tuple[NDArray[np.float64], str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ def test_top_lists_the_best_first_with_tier_count_and_error(campaign: Any) -> No
     rows = campaign.json("top", "-n", "100")
     errors = [row["error"] for row in rows]
     assert errors == sorted(errors)
-    assert all(row["tier"] == "valid" and row["count"] == 4 and row["standard_error"] >= 0 for row in rows)
+    assert all(row["tier"] == "valid" and row["count"] in (4, 8) and row["standard_error"] >= 0 for row in rows)
     assert len({row["id"] for row in rows}) == len(rows)
 
 
@@ -37,7 +37,7 @@ def test_a_program_is_found_by_the_beginning_of_its_id(campaign: Any, command: A
     assert shown["status"] == "scored"
     assert shown["metrics"]["error"] == shown["value"]
     text = command("show", campaign.best[:8], cwd=campaign.folder).stdout
-    for part in (campaign.best, "(valid, 4 instances; lower is better)", "made by", "in the jail", "def guess"):
+    for part in (campaign.best, "(valid, 8 instances; lower is better)", "made by", "in the jail", "def guess"):
         assert part in text
 
 
