@@ -17,7 +17,8 @@ TEMPLATE = '''"""A problem of your own: cover numbers with a formula. Change eve
 
 import numpy as np
 
-from heuresis import Invalid, Objective, Problem, Result
+from heuresis import Objective, Problem, Result
+from heuresis.evaluators.checks import finite_array
 
 LINE = \'\'\'import numpy as np
 
@@ -42,9 +43,7 @@ class {name}(Problem):
 
     def run(self, program, x, exam):
         """Put the question to the program, which runs in its jail, and judge the answer here."""
-        answer = np.asarray(program.formula(x), dtype=float)
-        if answer.shape != x.shape or not np.isfinite(answer).all():
-            raise Invalid("formula must return one finite number per point")
+        answer = finite_array(program.formula(x), x.shape, "formula")  # a wrong answer fails the program
         wanted = 1.5 * np.sin(2 * x) + 0.5 * x
         return Result({{"mean_error": float(np.abs(answer - wanted).mean())}})
 '''
