@@ -129,13 +129,18 @@ def _show_links(point: str) -> None:
 def _show(point: str, path: str, place: str | None = None) -> None:
     """Bind `path`, at the same place (or at another), read-only, without devices and setuid."""
     target = point + (place or path)
-    if os.path.isdir(path):
+    _bind(path, target)
+    linux.set_mount_attributes(target, linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NODEV)
+
+
+def _bind(source: str, target: str) -> None:
+    """At a mount point that is made for it."""
+    if os.path.isdir(source):
         os.makedirs(target, 0o755, exist_ok=True)
     else:
         os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
         _touch(target)
-    linux.bind(path, target)
-    linux.set_mount_attributes(target, linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NODEV)
+    linux.bind(source, target)
 
 
 def _cover(target: str) -> None:
@@ -190,7 +195,7 @@ def enter_child(limits: ChildLimits, hidden: Sequence[str], bpf: bytes, abi: int
     for target in _PRIVATE:
         linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, size)
     for number, path in enumerate(hidden):
-        _show_again(f"{_KEPT}/{number}", path)
+        _bind(f"{_KEPT}/{number}", path)  # below a private folder; it keeps its flags (read-only, no devices)
     if not _mount_proc("/proc", linux.MS_RDONLY):
         linux.mount("tmpfs", "/proc", "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV, "size=4k")
     linux.sethostname("jail")
@@ -200,16 +205,6 @@ def enter_child(limits: ChildLimits, hidden: Sequence[str], bpf: bytes, abi: int
     landlock.restrict(abi)
     linux.drop_capabilities()
     linux.install_filter(bpf)
-
-
-def _show_again(kept: str, path: str) -> None:
-    """Below a private folder; the bind keeps its flags (read-only, no devices, no setuid)."""
-    if os.path.isdir(kept):
-        os.makedirs(path, 0o755, exist_ok=True)
-    else:
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        _touch(path)
-    linux.bind(kept, path)
 
 
 def set_limits(limits: ChildLimits) -> None:

@@ -109,7 +109,7 @@ def f(names):
     return seen, written, sorted(os.listdir("/"))
 """
     hidden = [str(ROOT / name) for name in ("evaluators", "sandbox", "heuresis", ".git", "tests")]
-    hidden += ["/root/.bashrc", "/home", "/var", "/sys", "/etc/shadow", "/run", "/work/shared"]
+    hidden += ["/root/.bashrc", "/home", "/var", "/sys", "/etc/shadow", "/run"]
     seen, written, top = run(worker, text, hidden)  # type: ignore[misc]
     assert seen == []
     assert written == []
