@@ -1,6 +1,6 @@
 """Bin packing: our three paths beside a plain Python loop, same rules, same instances, same bins; jail included.
 
-    python benchmarks/bin_packing.py [--instances 5] [--repeats 3]
+    python benchmarks/bin_packing.py [--instances 20] [--repeats 3]
 
 The baseline is what the field runs: one process, no jail, numpy.argmax over all bins for every item.
 """
@@ -64,7 +64,7 @@ def plain_loop(text: str, instances: list[packing_paths.PackingInstance]) -> lis
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--instances", type=int, default=5)
+    parser.add_argument("--instances", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     problem, secret = OnlineBinPacking(), b"benchmark"
