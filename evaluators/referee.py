@@ -183,13 +183,17 @@ class Referee:
 
     def _score(self, tally: _Tally, stage: str, scored: Tier) -> Evaluation:
         results = [row.result for row in tally.results if row.tier is scored]
-        metrics = _guard_metrics(self.problem.summarize, results)
+        try:
+            metrics = _guard_metrics(self.problem.summarize, results)
+            score = self.problem.aggregate(results)
+        except (OverflowError, ValueError) as error:  # finite each, but their sum or spread is not
+            raise ProgramFailed(Status.INVALID, f"results too large to be summed up ({error})") from error
         return self._verdict(
             tally,
             Status.SCORED,
             stage,
             metrics=metrics,
-            score=self.problem.aggregate(results),
+            score=score,
             measures=_means(results),
             quarantine=self.problem.quarantine(metrics),
         )

@@ -38,7 +38,7 @@ def jackknife(results: Sequence[Result], statistic: Statistic) -> tuple[float, f
 def _jackknife_error(left_out: Sequence[float]) -> float:
     count = len(left_out)
     mean = math.fsum(left_out) / count
-    return math.sqrt((count - 1) / count * math.fsum((x - mean) ** 2 for x in left_out))
+    return math.sqrt((count - 1) / count) * math.hypot(*(x - mean for x in left_out))  # squares could overflow
 
 
 @dataclass(frozen=True)

@@ -211,3 +211,10 @@ def test_a_list_of_another_shape_is_refused_before_it_is_made_an_array():
             real_array(value, (4, 3), "f")
     with pytest.raises(Invalid, match="too large"):
         real_array([10**400], (1,), "f")
+
+
+@pytest.mark.parametrize("value", ["1e308 * (1 if x > 0 else -1)", "1.7e308", "1e200 * x", "-1e300 * x"])
+def test_huge_answers_end_with_a_status_and_never_end_the_referee(referee, value):
+    verdict = referee.judge(Program.of(f"def guess(x):\n    return {value}\n"))
+    assert verdict.status in (Status.SCORED, Status.INVALID)
+    assert (verdict.score is None) == (verdict.status is Status.INVALID)
