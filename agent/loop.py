@@ -200,7 +200,7 @@ class Loop:
         )
         rng = brief_rng(self._record.seed, brief.number, brief.operator)
         generator = operator.run(brief, self._workshop(brief), rng)
-        session = Session(brief, generator, stored, verdicts, time.monotonic())
+        session = Session(brief, generator, stored, verdicts)
         session.advance()
         if session.ended:
             with self._store.transaction(durable=False) as transaction:

@@ -27,7 +27,6 @@ class Session:
     stored: Mapping[int, Proposal]
     """Attempts committed by an earlier run of the driver; they stand for what the operator yields again."""
     verdicts: Mapping[int, Entry]
-    started: float
     waiting: deque[Attempt] = field(default_factory=deque)
     """Of the current batch: not handed out yet."""
     batch: list[Attempt] = field(default_factory=list)
