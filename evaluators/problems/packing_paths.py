@@ -12,6 +12,7 @@ invented items: a rule that was shown bins of the exam before play would know it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,9 @@ _PROBED_SIZES = 10
 _SAMPLED_STEPS = 10
 _INVENTED_ITEMS = 2_000
 _ONLY_NAN = -1
+_GROUP = 2**32
+"""Between two tie groups, so that group + bin index orders by group first, then by index."""
+_NO_BIN = 2**62
 _NO_STEPS = np.zeros(0, dtype=np.int64)
 _NO_ROOMS = np.zeros((0, 0), dtype=np.int64)
 
@@ -71,7 +75,7 @@ class Table:
     order: Integers
     """Same shape: per item the rooms from best to worst, NaN first."""
     group: Integers
-    """Same shape, beside `order`: equal numbers tie. Group 0 holds the NaN rooms and may be empty."""
+    """group[item, room] = its rank among the numbers the item's rooms get, times `_GROUP`; equal numbers tie. 0: NaN."""
     ties: bool
     """Whether any two rooms tie."""
 
@@ -96,7 +100,7 @@ def pack_by_table(instance: PackingInstance, table: Table, histogram: bool | Non
     if histogram if histogram is not None else not table.ties:
         counts = _pack_histogram(items, capacity, table.order)
     else:
-        counts = _pack_bins(items, capacity, table.order, table.group, _NO_STEPS, _NO_ROOMS)
+        counts = _pack_bins(items, capacity, table.group, _NO_STEPS, _NO_ROOMS)
     if counts[0] == _ONLY_NAN:
         raise Invalid("priority returned only NaN")
     return Packing(int(counts[0]), int(counts[1]), float(counts[2]) / len(items))
@@ -189,7 +193,10 @@ def _ranking(scores: Floats, sizes: Integers) -> tuple[Integers, Integers, bool]
     steps[:, 0] = ~missing[:, 0]
     steps[:, 1:] = (falling[:, 1:] != falling[:, :-1]) & ~(missing[:, 1:] & missing[:, :-1])
     order, group = np.zeros(scores.shape, dtype=np.int64), np.zeros(scores.shape, dtype=np.int64)
-    order[sizes], group[sizes] = ranked, np.cumsum(steps, axis=1)
+    order[sizes] = ranked
+    by_room = np.empty(ranked.shape, dtype=np.int64)
+    np.put_along_axis(by_room, ranked, np.cumsum(steps, axis=1), 1)
+    group[sizes] = by_room * _GROUP
     return order, group, bool(nan.any() or (steps[:, 1:] == 0)[real[:, 1:]].any())
 
 
@@ -219,7 +226,7 @@ def _agrees_on_samples(
     items, capacity = instance.items, instance.capacity
     steps = np.sort(rng.choice(len(items), min(_SAMPLED_STEPS, len(items)), replace=False))
     seen = np.zeros((len(steps), len(items)), dtype=np.int64)
-    _pack_bins(items, capacity, table.order, table.group, steps, seen)
+    _pack_bins(items, capacity, table.group, steps, seen)
     asked = []
     for step, rooms in zip(steps.tolist(), seen, strict=True):
         item, shown = int(items[step]), empty_bins or len(items) - step
@@ -254,30 +261,35 @@ def _pack_histogram(items: Integers, capacity: int, order: Integers) -> tuple[in
 
 
 @njit(cache=True)
-def _lowest(words: NDArray[np.uint64], hint: Integers, room: int) -> int:
-    """Lowest bin index in the room's bit set (which is not empty). `hint`: no lower word has a bit."""
-    word = hint[room]
-    while words[room, word] == 0:
-        word += 1
-    hint[room] = word
-    bits, low = words[room, word], 0
-    while bits & np.uint64(1) == 0:
-        bits >>= np.uint64(1)
-        low += 1
-    return int(word * 64 + low)
+def _lowest(words: NDArray[np.uint64], room: int, start: int) -> int:
+    """Lowest bin index from word `start` on in the room's bit set; _NO_BIN if there is none."""
+    for word in range(start, words.shape[1]):
+        bits = words[room, word]
+        if bits != 0:
+            lowest_bit = float(bits & (~bits + np.uint64(1)))
+            return word * 64 + math.frexp(lowest_bit)[1] - 1
+    return _NO_BIN
+
+
+@njit(cache=True)
+def _only_nan(groups: Integers, lowest: Integers) -> bool:
+    """A NaN wins over numbers; whether there is no number among the rooms in use."""
+    for place in range(len(groups)):
+        if groups[place] > 0 and lowest[place] < _NO_BIN:
+            return False
+    return True
 
 
 @njit(cache=True)
 def _pack_bins(
-    items: Integers, capacity: int, order: Integers, group: Integers, steps: Integers, seen: Integers
+    items: Integers, capacity: int, group: Integers, steps: Integers, seen: Integers
 ) -> tuple[int, int, int]:
     """Exact with ties: of the best group of rooms in use, the bin with the lowest index; like numpy.argmax.
 
     Bins are bit sets per room. Before item steps[k] the room of every bin goes to seen[k] (0: full or not opened).
     """
     words = np.zeros((capacity + 1, len(items) // 64 + 1), dtype=np.uint64)
-    hint = np.zeros(capacity + 1, dtype=np.int64)
-    count = np.zeros(capacity + 1, dtype=np.int64)
+    lowest = np.full(capacity + 1, _NO_BIN, dtype=np.int64)
     room_of = np.zeros(len(items), dtype=np.int64)
     opened, exact, gaps, sampled = 0, 0, 0, 0
     for position in range(len(items)):
@@ -285,38 +297,24 @@ def _pack_bins(
         if sampled < len(steps) and steps[sampled] == position:
             seen[sampled, :] = room_of
             sampled += 1
-        chosen, from_room, rank, last = -1, capacity, 0, capacity - item + 1
-        decided = False
-        while not decided:
-            current = group[item, rank]
-            while rank < last and group[item, rank] == current:
-                room = order[item, rank]
-                rank += 1
-                if room == capacity:
-                    decided = True
-                elif count[room] > 0:
-                    decided = True
-                    index = _lowest(words, hint, room)
-                    if chosen < 0 or index < chosen:
-                        chosen, from_room = index, room
-            if decided and current == 0:  # a NaN has won: fine, unless there is nothing but NaN
-                ranked = False
-                for later in range(rank, last):
-                    room = order[item, later]
-                    ranked = ranked or room == capacity or count[room] > 0
-                if not ranked:
-                    return _ONLY_NAN, 0, 0
-        if chosen < 0:
-            chosen = opened
+        lowest[capacity] = opened  # an empty bin: always there, behind all others
+        groups, candidates, best = group[item, item:], lowest[item:], np.int64(_NO_BIN)
+        for place in range(len(groups)):  # slices from 0 on: only so does this loop become vector instructions
+            best = min(best, groups[place] + candidates[place])
+        if best < _GROUP and _only_nan(groups, candidates):
+            return _ONLY_NAN, 0, 0
+        chosen = best % _GROUP
+        from_room = room_of[chosen] if chosen < opened else capacity
+        bit = np.uint64(1) << np.uint64(chosen % 64)
+        if from_room == capacity:
             opened += 1
         else:
-            count[from_room] -= 1
-            words[from_room, chosen // 64] ^= np.uint64(1) << np.uint64(chosen % 64)
+            words[from_room, chosen // 64] ^= bit
+            lowest[from_room] = _lowest(words, from_room, chosen // 64)
         left = from_room - item
         room_of[chosen] = left
-        count[left] += 1
-        words[left, chosen // 64] |= np.uint64(1) << np.uint64(chosen % 64)
-        hint[left] = min(hint[left], chosen // 64)
+        words[left, chosen // 64] |= bit
+        lowest[left] = min(lowest[left], chosen)
         exact += left == 0
         gaps += left
     return opened, exact, gaps
@@ -327,4 +325,4 @@ def warm_up() -> None:
     items = np.array([1, 2], dtype=np.int64)
     order = np.tile(np.array([3, 2, 1, 0], dtype=np.int64), (4, 1))
     _pack_histogram(items, 3, order)
-    _pack_bins(items, 3, order, np.ones((4, 4), dtype=np.int64), _NO_STEPS, _NO_ROOMS)
+    _pack_bins(items, 3, np.ones((4, 4), dtype=np.int64), _NO_STEPS, _NO_ROOMS)
