@@ -1,6 +1,7 @@
 """How good a search gets: several seeds of one method, each judged once on its campaign's held-out instances.
 
-    python benchmarks/search.py [--seeds 5] [--minutes 10] [--method-set tune_share=0] [--storage sqlite:///search.db]
+    python benchmarks/search.py [--seeds 5] [--minutes 10] [--storage sqlite:///search.db]
+        [--from "first fit,best fit"] [--method-set tune_share=0]
 
 Every seed is a campaign of its own with a secret of its own, so that its 40 test instances are fresh. The same command
 goes on where it was stopped. The best program at half time is judged as well.
@@ -9,7 +10,10 @@ goes on where it was stopped. The best program at half time is judged as well.
 from __future__ import annotations
 
 import argparse
+import tempfile
 import threading
+from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +24,7 @@ from heuresis.agent.campaign import Campaign
 from heuresis.agent.progress import Progress
 from heuresis.agent.run import run_campaign
 from heuresis.archive.store import Store
+from heuresis.evaluators.catalog import load_problem
 from heuresis.evaluators.nouns import Score, Tier
 
 
@@ -37,9 +42,18 @@ def main() -> None:
 def search(store: Store, options: argparse.Namespace, seed: int) -> tuple[str, ...]:
     """Run one campaign to its end and open its held-out tiers once for each of the two programs."""
     settings = dict(one.split("=", 1) for one in options.method_set)
-    label = "-".join(["search", options.method, *(f"{key}_{value}" for key, value in settings.items()), str(seed)])
+    start = options.start.replace(" ", "_").replace(",", "+")
+    label = "-".join(
+        [
+            "search",
+            options.method,
+            *([start] if start else []),
+            *(f"{key}_{value}" for key, value in settings.items()),
+            str(seed),
+        ]
+    )
     campaign = Campaign(
-        options.problem,
+        _started_from(options),
         options.method,
         label,
         method_settings=settings,
@@ -63,6 +77,25 @@ def search(store: Store, options: argparse.Namespace, seed: int) -> tuple[str, .
     return (f"{store.totals(label).evaluated:,}", *map(_text, scores), program.id[:8])
 
 
+def _started_from(options: argparse.Namespace) -> str:
+    """The problem, or a subclass of it in a file beside the storage that keeps only the chosen seed programs."""
+    if not options.start:
+        return str(options.problem)
+    problem = type(load_problem(options.problem, {}))
+    kept = {name: problem.seeds[name] for name in options.start.split(",")}
+    path = Path(tempfile.gettempdir()) / "heuresis-search" / "start.py"
+    path.parent.mkdir(exist_ok=True)
+    name = problem.__name__
+    path.write_text(f"from {problem.__module__} import {name}\n\n\nclass Start({name}):\n    seeds = {kept!r}\n")
+    return f"{path}:Start"
+
+
+def _words(start: str, settings: Mapping[str, str]) -> list[str]:
+    """What the name of a campaign says of its options."""
+    first = [start.replace(" ", "_").replace(",", "+")] if start else []
+    return first + [f"{key}_{value}" for key, value in settings.items()]
+
+
 def _text(score: Score | None) -> str:
     return f"{abs(score.value):.3f} ± {score.standard_error:.3f} ({score.count})" if score else "failed"
 
@@ -75,6 +108,7 @@ def _title(options: argparse.Namespace) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problem", default="online_bin_packing")
+    parser.add_argument("--from", dest="start", default="", help="names of seed programs, by comma; all by default")
     parser.add_argument("--method", default="genetic")
     parser.add_argument("--method-set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--seeds", type=int, default=5)

@@ -20,7 +20,8 @@ from heuresis.sandbox.wire import Encoded, WireError
 
 HAS_FD = 1 << 31
 _LENGTH = struct.Struct("<I")
-_BUFFER_BYTES = 1 << 16
+_BUFFER_BYTES, _KEPT_BYTES = 1 << 16, 1 << 20
+"""Size of the receive buffer at first, and the largest that is kept from frame to frame."""
 _ONE_FD = socket.CMSG_SPACE(4)
 _FLAGS, _TRUNCATED = int(socket.MSG_CMSG_CLOEXEC), int(socket.MSG_CTRUNC)
 F_GET_SEALS = 1034
@@ -155,7 +156,7 @@ class Receiver:
         if rest:
             self._buffer[:rest] = self._buffer[needed : self._have]
         self._have = rest
-        if rest == 0 and len(self._buffer) > _BUFFER_BYTES:
+        if rest == 0 and len(self._buffer) > _KEPT_BYTES:
             self._grow(_BUFFER_BYTES)
         if not word & HAS_FD:
             return body, None

@@ -75,7 +75,7 @@ class Table:
     order: Integers
     """Same shape: per item the rooms from best to worst, NaN first."""
     group: Integers
-    """group[item, room] = its rank among the numbers the item's rooms get, times `_GROUP`; equal numbers tie. 0: NaN."""
+    """group[item, room]: rank of its number among the item's rooms, times `_GROUP`; equal numbers tie, NaN is 0."""
     ties: bool
     """Whether any two rooms tie."""
 
@@ -109,27 +109,18 @@ def pack_by_table(instance: PackingInstance, table: Table, histogram: bool | Non
 def pack_by_calls(priority: Any, instance: PackingInstance, empty_bins: int) -> Packing:
     """One call per item: the feasible open bins in order, then the empty ones (`empty_bins` = 0 shows all of them)."""
     items, capacity = instance.items, instance.capacity
-    room = np.full(2 * len(items) + empty_bins, float(capacity))  # beyond the opened ones all are empty
-    opened = exact = gaps = 0
+    rooms = np.full(len(items) + 1, float(capacity))
+    live = np.zeros(len(items), dtype=np.int64)
+    opened = alive = exact = gaps = 0
     smallest = int(items.min())
-    live = np.empty(0, dtype=np.int64)
     for position, item in enumerate(items.tolist()):
-        fits = live[room[live] >= item]
-        empty = room[opened : opened + empty_bins] if empty_bins else room[opened : opened + len(items) - position]
-        feasible = np.concatenate((room[fits], empty))
-        best = argmax(real_array(priority(float(item), feasible), (len(feasible),), "priority"), "priority")
-        if best < len(fits):
-            chosen = fits[best]
-        else:
-            chosen = opened
-            opened += 1
-            live = np.append(live, chosen)
-        room[chosen] -= item
-        left = int(room[chosen])
+        fits, feasible = _feasible(rooms, live[:alive], item, opened, empty_bins or len(items) - position)
+        best = argmax(real_array(priority(float(item), feasible), feasible.shape, "priority"), "priority")
+        chosen = int(fits[best]) if best < len(fits) else opened
+        opened = max(opened, chosen + 1)
+        left, alive = _place(rooms, live, alive, chosen, item, smallest)
         exact += left == 0
         gaps += left
-        if left < smallest:
-            live = live[live != chosen]
     return Packing(opened, exact, gaps / len(items))
 
 
@@ -239,6 +230,36 @@ def _agrees_on_samples(
 
 
 @njit(cache=True)
+def _feasible(rooms: Floats, live: Integers, item: int, opened: int, shown: int) -> tuple[Integers, Floats]:
+    """Which of the live bins fit the item, and their rooms followed by `shown` empty bins."""
+    fits, feasible = np.empty(len(live), dtype=np.int64), np.empty(len(live) + shown)
+    count = 0
+    for chosen in live:
+        if rooms[chosen] >= item:
+            fits[count] = chosen
+            feasible[count] = rooms[chosen]
+            count += 1
+    feasible[count : count + shown] = rooms[opened]
+    return fits[:count], feasible[: count + shown]
+
+
+@njit(cache=True)
+def _place(rooms: Floats, live: Integers, alive: int, chosen: int, item: int, smallest: int) -> tuple[int, int]:
+    """Put the item; the room left, and how many bins are live: open, in order, with room for the smallest item."""
+    place = np.searchsorted(live[:alive], chosen)
+    known = place < alive and live[place] == chosen
+    rooms[chosen] -= item
+    left = int(rooms[chosen])
+    if left >= smallest and not known:  # just opened: the last one
+        live[alive] = chosen
+        alive += 1
+    elif left < smallest and known:
+        live[place : alive - 1] = live[place + 1 : alive]
+        alive -= 1
+    return left, alive
+
+
+@njit(cache=True)
 def _pack_histogram(items: Integers, capacity: int, order: Integers) -> tuple[int, int, int]:
     """Counts per room instead of bins. O(items * rooms tried)."""
     count = np.zeros(capacity + 1, dtype=np.int64)
@@ -261,23 +282,20 @@ def _pack_histogram(items: Integers, capacity: int, order: Integers) -> tuple[in
 
 
 @njit(cache=True)
-def _lowest(words: NDArray[np.uint64], room: int, start: int) -> int:
-    """Lowest bin index from word `start` on in the room's bit set; _NO_BIN if there is none."""
-    for word in range(start, words.shape[1]):
-        bits = words[room, word]
+def _lowest(words: NDArray[np.uint64], first: int) -> int:
+    """Lowest bin index in a bit set, given from word `first` on; _NO_BIN if there is none."""
+    for place in range(len(words)):
+        bits = words[place]
         if bits != 0:
             lowest_bit = float(bits & (~bits + np.uint64(1)))
-            return word * 64 + math.frexp(lowest_bit)[1] - 1
+            return (first + place) * 64 + math.frexp(lowest_bit)[1] - 1
     return _NO_BIN
 
 
 @njit(cache=True)
 def _only_nan(groups: Integers, lowest: Integers) -> bool:
     """A NaN wins over numbers; whether there is no number among the rooms in use."""
-    for place in range(len(groups)):
-        if groups[place] > 0 and lowest[place] < _NO_BIN:
-            return False
-    return True
+    return not np.any((groups > 0) & (lowest < _NO_BIN))
 
 
 @njit(cache=True)
@@ -303,14 +321,14 @@ def _pack_bins(
             best = min(best, groups[place] + candidates[place])
         if best < _GROUP and _only_nan(groups, candidates):
             return _ONLY_NAN, 0, 0
-        chosen = best % _GROUP
+        chosen = int(best % _GROUP)
         from_room = room_of[chosen] if chosen < opened else capacity
         bit = np.uint64(1) << np.uint64(chosen % 64)
         if from_room == capacity:
             opened += 1
         else:
             words[from_room, chosen // 64] ^= bit
-            lowest[from_room] = _lowest(words, from_room, chosen // 64)
+            lowest[from_room] = _lowest(words[from_room, chosen // 64 :], chosen // 64)
         left = from_room - item
         room_of[chosen] = left
         words[left, chosen // 64] |= bit
@@ -321,8 +339,10 @@ def _pack_bins(
 
 
 def warm_up() -> None:
-    """Compile (or load from cache) both kernels; seconds the first time, ever."""
+    """Compile (or load from cache) the kernels; seconds the first time, ever."""
     items = np.array([1, 2], dtype=np.int64)
+    _feasible(np.ones(2), items[:1], 1, 0, 1)
+    _place(np.ones(2), items.copy(), 0, 1, 1, 1)
     order = np.tile(np.array([3, 2, 1, 0], dtype=np.int64), (4, 1))
     _pack_histogram(items, 3, order)
     _pack_bins(items, 3, np.ones((4, 4), dtype=np.int64), _NO_STEPS, _NO_ROOMS)
