@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from heuresis.archive import campaigns, codec, engine, leases, loading, rebuilding, schema, state, views
 from heuresis.archive.populations import of_config
-from heuresis.archive.records import CampaignRecord, Totals
+from heuresis.archive.records import CampaignRecord, Cost, Totals
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
 from heuresis.evaluators.nouns import Status
@@ -18,6 +18,7 @@ from heuresis.evaluators.nouns import Status
 _PAGE = 500
 _LONGEST_LEASE_SECONDS = 7 * 86_400.0
 _n, _p, _e, _b, _c = schema.entry.c, schema.proposal.c, schema.evaluation.c, schema.brief.c, schema.campaign.c
+_k = schema.call.c
 
 
 def check(store: Store, campaign: str | None = None) -> list[str]:
@@ -106,7 +107,18 @@ def _problems_of(connection: Connection, record: CampaignRecord, now: state.Camp
 
 
 def _different(kept: Totals, counted: Totals) -> Iterator[str]:
-    for name in ("entries", "evaluated", "by_status", "wall_seconds", "cpu_seconds", "usd", "tokens", "briefs"):
+    for name in (
+        "entries",
+        "evaluated",
+        "by_status",
+        "wall_seconds",
+        "cpu_seconds",
+        "usd",
+        "tokens",
+        "briefs",
+        "calls",
+        "faults",
+    ):
         before, after = getattr(kept, name), getattr(counted, name)
         if before != after:
             yield f"the running sum of {name} is {before}, its rows say {after}"
@@ -115,9 +127,9 @@ def _different(kept: Totals, counted: Totals) -> Iterator[str]:
 def _recount(connection: Connection, now: state.CampaignState) -> Totals:
     """The sums made anew, added in the order in which the driver added them, so that they are equal to the last bit."""
     fresh = state.CampaignState(now.id, now.name, 0, 0, 0, {}, 0.0, 0.0, 0.0, 0.0, 0, 0)
-    for spent in connection.execute(select(_p.usd, _p.tokens).where(_p.campaign_id == now.id).order_by(_p.id)):
-        fresh.usd += spent.usd
-        fresh.tokens += spent.tokens
+    settled = select(_k.usd, _k.tokens, _k.fault).where(_k.campaign_id == now.id, _k.open.is_(False))
+    for usd, tokens, fault in connection.execute(settled.order_by(_k.settled)):
+        fresh.count_call(Cost(usd, tokens), fault)
     query = select(_n.status, _n.reused, _e.wall_seconds, _e.cpu_seconds).join(schema.evaluation)
     for row in connection.execute(query.where(_n.campaign_id == now.id).order_by(_n.sequence)):
         fresh.count_entry(Status(row.status), row.wall_seconds, row.cpu_seconds, reused=row.reused)

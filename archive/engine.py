@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from heuresis.archive import codec, schema
+from heuresis.archive.upgrade import OLDER, upgrade
 from heuresis.errors import ConfigError, Unavailable
 
 _KEY = "storage"
@@ -204,7 +205,9 @@ def _check_version(connection: Connection, path: Path) -> bool:
     if not {"meta", "campaign", "entry"} <= tables:
         raise ConfigError(_KEY, "a store", f"{path}, a database of something else", "Name another file.")
     found = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == "version")).scalar()
-    if found != str(schema.VERSION):
+    if found in OLDER:
+        upgrade(connection)
+    elif found != str(schema.VERSION):
         hint = "Install the Heuresis that made it, or begin a new file."
         raise ConfigError(_KEY, f"a store of version {schema.VERSION}", f"{path} of version {found}", hint)
     return True

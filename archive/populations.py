@@ -57,10 +57,13 @@ class Islands:
 
     count: int
     capacity: int
+    twins: int = 1
+    """Programs of equal behaviour that an island keeps: the shortest."""
     name: str = "islands"
 
     def __post_init__(self) -> None:
         _positive("count", self.count)
+        _positive("twins", self.twins)
         _positive("capacity", self.capacity)
 
     def place(self, members: Mapping[str, Member], entry: Entry) -> tuple[AddStatus, Changes]:
@@ -71,7 +74,7 @@ class Islands:
         if entry.tags.get("reset") is True:
             emptied: dict[str, Member | None] = {niche: None for niche in niches if niche in members}
             return AddStatus.NEW, emptied | {niches[0]: candidate}
-        return _enter(niches, members, candidate)
+        return _enter(niches, members, candidate, self.twins)
 
 
 def candidate_of(entry: Entry) -> Member | None:
@@ -102,14 +105,17 @@ def _behaviour(row: InstanceResult) -> bytes:
     return names.encode() + struct.pack(f"<{len(values)}d", *values)
 
 
-def _enter(niches: Sequence[str], members: Mapping[str, Member], new: Member) -> tuple[AddStatus, Changes]:
-    """Into a free niche, or in place of a longer twin, or in place of the worst if it is better."""
+def _enter(
+    niches: Sequence[str], members: Mapping[str, Member], new: Member, most_twins: int = 1
+) -> tuple[AddStatus, Changes]:
+    """In place of the longest of too many twins, or into a free niche, or in place of the worst if it is better."""
     present = [(niche, members[niche]) for niche in niches if niche in members]
     if any(old.program == new.program for _, old in present):
         return AddStatus.NOT_KEPT, {}
-    for niche, old in present:
-        if new.signature and old.signature == new.signature:
-            return (AddStatus.IMPROVED, {niche: new}) if new.size < old.size else (AddStatus.NOT_KEPT, {})
+    twins = [(niche, old) for niche, old in present if new.signature and old.signature == new.signature]
+    if len(twins) >= most_twins:
+        niche, longest = max(twins, key=lambda pair: (pair[1].size, pair[1].sequence))
+        return (AddStatus.IMPROVED, {niche: new}) if new.size < longest.size else (AddStatus.NOT_KEPT, {})
     if len(present) < len(niches):
         return AddStatus.NEW, {next(niche for niche in niches if niche not in members): new}
     niche, worst = min(present, key=lambda pair: _rank(pair[1]))

@@ -26,6 +26,9 @@ class Brief:
     """Small facts that travel with every entry of the brief: generation, island."""
     number: int = -1
     """Position within the campaign, from 0; -1 until committed."""
+    horizon: int | None = None
+    """The store's last proposal when this brief was committed: what an operator may know, however often it is run.
+    None: of a store that did not keep it."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,10 @@ class Totals:
     usd: float = 0.0
     tokens: int = 0
     briefs: int = 0
+    calls: int = 0
+    """Of a model, settled."""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """Those that gave nothing usable, by kind."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +148,17 @@ class CampaignRecord:
 
 
 @dataclass(frozen=True)
+class Lesson:
+    """Words to be kept as a note: a reflection, a diagnosis."""
+
+    text: str
+    programs: tuple[str, ...] = ()
+    """Ids of those it was drawn from."""
+
+
+@dataclass(frozen=True)
 class Note:
-    """A lesson in words, with the programs it was drawn from."""
+    """A kept lesson."""
 
     number: int
     text: str
@@ -168,6 +184,17 @@ class Event:
     number: int
     kind: str
     payload: Mapping[str, TagValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a campaign did, in the order in which it did it: what a replay repeats."""
+
+    kind: str
+    """brief, reply, note, proposal, verdict, close."""
+    brief: int
+    item: int = 0
+    """Number of the ask, lesson or attempt within the brief."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    text,
 )
 
-VERSION = 1
-"""Of this file. A store of another version is refused with a sentence."""
+VERSION = 2
+"""Of this file. An older store is upgraded when it is opened, a newer one refused with a sentence."""
 
 metadata = MetaData()
 
@@ -74,6 +75,9 @@ total = Table(
     Column("usd", Float, nullable=False),
     Column("tokens", Integer, nullable=False),
     Column("briefs", Integer, nullable=False),
+    Column("calls", Integer, nullable=False, server_default="0"),
+    Column("faults", LargeBinary, nullable=False, server_default=text("x'0080'")),  # fault -> calls; an empty map
+    Column("logged", Integer, nullable=False, server_default="0"),
     Column("views_version", Integer, nullable=False),  # grows whenever a member row of the campaign changes
 )
 
@@ -132,6 +136,43 @@ proposal = Table(
     Index("proposal_place", "campaign_id", "brief", "attempt", unique=True),
     Index("proposal_normal", "campaign_id", "normal"),
     Index("proposal_program", "program_id"),
+)
+
+call = Table(
+    "call",
+    metadata,
+    _id(),
+    Column("campaign_id", Integer, nullable=False),
+    Column("brief", Integer, nullable=False),
+    Column("ask", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("fault", String),
+    Column("request_id", Integer, ForeignKey("blob.id"), nullable=False),
+    Column("reply", LargeBinary),  # what the ask came to; NULL when another try followed
+    Column("raw", LargeBinary, nullable=False),
+    Column("reserved_usd", Float, nullable=False),
+    Column("reserved_tokens", Integer, nullable=False),
+    Column("usd", Float, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("settled", Integer),  # how many calls of the campaign were settled before; NULL while open
+    ForeignKeyConstraint(["campaign_id", "brief"], ["brief.campaign_id", "brief.number"]),
+    Index("call_place", "campaign_id", "brief", "ask", "attempt", unique=True),
+    Index("call_open", "campaign_id", "open"),
+)
+
+log = Table(
+    "log",
+    metadata,
+    _of("campaign", primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("brief", Integer, nullable=False),
+    Column("item", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 parent = Table(
@@ -241,6 +282,8 @@ note = Table(
     _of("campaign"),
     Column("text", LargeBinary, nullable=False),
     Column("programs", LargeBinary, nullable=False),
+    Column("brief", Integer),
+    Column("item", Integer),  # within the brief
     Index("note_campaign", "campaign_id"),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -42,13 +42,20 @@ class CampaignState:
     usd: float
     tokens: int
     briefs: int
+    calls: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    logged: int = 0
+    """Steps in the log."""
     views: Views | None = None
     """Loaded when the first entry is placed."""
     dirty: bool = False
 
-    def count_proposal(self, cost: Cost) -> None:
+    def count_call(self, cost: Cost, fault: str | None) -> None:
+        self.calls += 1
         self.usd += cost.usd
         self.tokens += cost.tokens
+        if fault is not None:
+            self.faults[fault] = self.faults.get(fault, 0) + 1
         self.dirty = True
 
     def count_entry(self, status: Status, wall_seconds: float, cpu_seconds: float, *, reused: bool) -> None:
@@ -72,13 +79,15 @@ class CampaignState:
             usd=self.usd,
             tokens=self.tokens,
             briefs=self.briefs,
+            calls=self.calls,
+            faults=dict(self.faults),
         )
 
 
 def fresh(campaign: int) -> dict[str, object]:
     """The `total` row of a new campaign."""
     zeros: dict[str, object] = {column.name: 0 for column in schema.total.columns}
-    return zeros | {"campaign_id": campaign, "by_status": codec.pack({})}
+    return zeros | {"campaign_id": campaign, "by_status": codec.pack({}), "faults": codec.pack({})}
 
 
 def read(connection: Connection, name: str, owner: str | None = None) -> CampaignState:
@@ -101,13 +110,17 @@ def read(connection: Connection, name: str, owner: str | None = None) -> Campaig
         usd=row["usd"],
         tokens=row["tokens"],
         briefs=row["briefs"],
+        calls=row["calls"],
+        faults=codec.unpack(row["faults"], dict[str, int]),
+        logged=row["logged"],
     )
 
 
 def write(connection: Connection, state: CampaignState) -> None:
     """The running row back to its table."""
     row = {name: getattr(state, name) for name in _COPIED}
-    row |= {"campaign": state.id, "by_status": codec.pack(state.by_status), "views_version": state.version}
+    row |= {"by_status": codec.pack(state.by_status), "faults": codec.pack(state.faults)}
+    row |= {"campaign": state.id, "views_version": state.version}
     connection.execute(_UPDATE, row)
 
 
@@ -118,4 +131,7 @@ def unknown(connection: Connection, name: str) -> ConfigError:
     return ConfigError("campaign", "a campaign of this store", name, there)
 
 
-_COPIED = ("entries", "evaluated", "wall_seconds", "cpu_seconds", "active_seconds", "usd", "tokens", "briefs")
+_COPIED = (
+    *("entries", "evaluated", "wall_seconds", "cpu_seconds", "active_seconds"),
+    *("usd", "tokens", "briefs", "calls", "logged"),
+)

@@ -9,8 +9,22 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, bindparam, false, func, or_, select
 
-from heuresis.archive import campaigns, codec, family, loading, schema, state, views
-from heuresis.archive.records import Brief, CampaignRecord, Entry, Event, Kin, Look, Member, Note, Proposal, Totals
+from heuresis.archive import call_rows, campaigns, codec, family, loading, schema, state, views
+from heuresis.archive.calls import Ask, Call, Fault, Reply
+from heuresis.archive.records import (
+    Brief,
+    CampaignRecord,
+    Cost,
+    Entry,
+    Event,
+    Kin,
+    Look,
+    Member,
+    Note,
+    Proposal,
+    Step,
+    Totals,
+)
 from heuresis.archive.views import Views
 from heuresis.errors import ConfigError
 from heuresis.evaluators.nouns import Evaluation, Status, Tier
@@ -18,7 +32,7 @@ from heuresis.program import Program
 
 _PAGE = 200
 _DEPENDS_ON_LOAD = Status.TIMED_OUT.value
-_n, _p, _e, _b = schema.entry.c, schema.proposal.c, schema.evaluation.c, schema.brief.c
+_n, _p, _e, _b, _l = schema.entry.c, schema.proposal.c, schema.evaluation.c, schema.brief.c, schema.log.c
 _C: BindParameter[Any] = bindparam("c")
 _OPEN = select(_b.body).where(_b.campaign_id == _C, _b.closed == false()).order_by(_b.number)
 _MADE = select(schema.proposal).where(_p.campaign_id == _C, _p.brief == bindparam("b")).order_by(_p.attempt)
@@ -26,10 +40,9 @@ _VERDICT = loading.ENTRIES.where(
     schema.campaign.c.name == bindparam("name"), _n.brief == bindparam("b"), _n.attempt == bindparam("a")
 )
 _NORMAL = (
-    select(_p.id)
+    select(func.min(_p.id))
     .join(schema.campaign, schema.campaign.c.id == _p.campaign_id)
     .where(schema.campaign.c.name == bindparam("name"), _p.normal == bindparam("normal"))
-    .limit(1)
 )
 _REUSABLE = (
     select(schema.evaluation)
@@ -95,6 +108,12 @@ class StoreReader:
             now = state.read(connection, campaign)
             return [codec.unpack(body, Brief) for body in connection.execute(_OPEN, {"c": now.id}).scalars()]
 
+    def brief(self, campaign: str, number: int) -> Brief:
+        """A committed brief."""
+        with self.snapshot() as connection:
+            where = (_b.campaign_id == state.read(connection, campaign).id, _b.number == number)
+            return codec.unpack(connection.execute(select(_b.body).where(*where)).scalar_one(), Brief)
+
     def proposals_of(self, campaign: str, brief: int) -> list[tuple[int, Proposal]]:
         """(attempt, proposal) of a brief, by attempt."""
         with self.snapshot() as connection:
@@ -119,10 +138,53 @@ class StoreReader:
             rows = connection.execute(_REUSABLE, {"key": key, "name": campaign}).mappings().all() if key else []
             return loading.evaluations(connection, rows, artifacts=True)[rows[0]["id"]] if rows else None
 
-    def knows_normal(self, campaign: str, normal: str) -> bool:
-        """Whether the campaign has a proposal whose program has this normal form."""
+    def knows_normal(self, campaign: str, normal: str, horizon: int | None = None) -> bool:
+        """Whether the campaign has a proposal whose program has this normal form; with a horizon: had it then."""
         with self.snapshot() as connection:
-            return connection.execute(_NORMAL, {"name": campaign, "normal": normal}).scalar() is not None
+            first = connection.execute(_NORMAL, {"name": campaign, "normal": normal}).scalar()
+            return first is not None and (horizon is None or first <= horizon)
+
+    def replies_of(self, campaign: str, brief: int) -> Mapping[int, Reply]:
+        """Ask number -> what it came to, of the brief's asks that are answered."""
+        with self.snapshot() as connection:
+            return call_rows.replies(connection, state.read(connection, campaign).id, brief)
+
+    def faults_of(self, campaign: str, brief: int) -> list[tuple[int, Fault]]:
+        """(ask, fault) of the brief's calls that gave nothing."""
+        with self.snapshot() as connection:
+            return call_rows.faults(connection, state.read(connection, campaign).id, brief)
+
+    def ask_of(self, campaign: str, brief: int, ask: int) -> Ask | None:
+        """What was asked."""
+        with self.snapshot() as connection:
+            return call_rows.ask_of(connection, state.read(connection, campaign).id, brief, ask)
+
+    def unshared_cost(self, campaign: str, brief: int) -> Cost:
+        """What the brief's calls have cost, less what its proposals bear already."""
+        with self.snapshot() as connection:
+            return call_rows.unshared(connection, state.read(connection, campaign).id, brief)
+
+    def open_calls(self, campaign: str) -> list[Call]:
+        """Reserved and not settled: in flight, or lost with their driver."""
+        with self.snapshot() as connection:
+            return call_rows.open_calls(connection, state.read(connection, campaign).id)
+
+    def calls(self, campaign: str, after: int = 0) -> Iterator[Call]:
+        """Every call to a model, in the order in which they were opened, a page at a time."""
+        while True:
+            with self.snapshot() as connection:
+                page = list(call_rows.page(connection, state.read(connection, campaign).id, after))
+            yield from page
+            if not page:
+                return
+            after = page[-1].number
+
+    def log(self, campaign: str) -> list[Step]:
+        """Everything that the campaign did, in order."""
+        with self.snapshot() as connection:
+            number = state.read(connection, campaign).id
+            query = select(_l.kind, _l.brief, _l.item).where(_l.campaign_id == number).order_by(_l.position)
+            return [Step(*row) for row in connection.execute(query)]
 
     def program(self, program_id: str) -> Program:
         """A program by its id or a unique beginning of 4 or more hex digits. Raises ConfigError with the candidates."""
@@ -186,13 +248,16 @@ class StoreReader:
         with self.snapshot() as connection:
             return family.children(connection, family.resolve(connection, program_id)[0])
 
+    def notes_of(self, campaign: str, brief: int) -> Mapping[int, Note]:
+        """Item -> note, of a brief."""
+        with self.snapshot() as connection:
+            query = _of(schema.note, state.read(connection, campaign).id).where(schema.note.c.brief == brief)
+            return {row["item"]: _note(row) for row in connection.execute(query).mappings()}
+
     def notes(self, campaign: str) -> list[Note]:
         with self.snapshot() as connection:
             rows = connection.execute(_of(schema.note, state.read(connection, campaign).id)).mappings()
-            return [
-                Note(row["id"], codec.unpack_text(row["text"]), codec.unpack(row["programs"], tuple[str, ...]))
-                for row in rows
-            ]
+            return [_note(row) for row in rows]
 
     def events(self, campaign: str) -> list[Event]:
         with self.snapshot() as connection:
@@ -227,6 +292,10 @@ class StoreReader:
             if known is None or known.version != now.version:
                 known = self._views[campaign] = views.load(connection, now.id, now.version)
             return known
+
+
+def _note(row: Any) -> Note:
+    return Note(row["id"], codec.unpack_text(row["text"]), codec.unpack(row["programs"], tuple[str, ...]))
 
 
 def _of(table: Any, campaign: int) -> Select[Any]:

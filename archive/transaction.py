@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from heuresis.archive import campaigns, codec, rebuilding, schema, state, verdicts, views
+from heuresis.archive import call_rows, campaigns, codec, rebuilding, schema, state, verdicts, views
+from heuresis.archive.calls import Ask, Fault, Reply
 from heuresis.archive.populations import of_config
-from heuresis.archive.records import Brief, Entry, Proposal, TagValue
+from heuresis.archive.records import Brief, Cost, Entry, Lesson, Note, Proposal, TagValue
 from heuresis.archive.rows import put
 from heuresis.archive.state import CampaignState
 from heuresis.archive.views import Views
@@ -32,6 +33,13 @@ _INSERT_BLOB = insert(schema.blob)
 _PROPOSAL = insert(schema.proposal)
 _PARENT = insert(schema.parent)
 _JOB = insert(schema.job)
+_LOG = insert(schema.log)
+_LAST_PROPOSAL = select(func.max(_p.id))
+_NOTE = select(schema.note.c.id).where(
+    schema.note.c.campaign_id == bindparam("c"),
+    schema.note.c.brief == bindparam("b"),
+    schema.note.c.item == bindparam("i"),
+)
 
 
 class Transaction:
@@ -49,8 +57,10 @@ class Transaction:
     def add_brief(self, campaign: str, brief: Brief) -> Brief:
         """Keep a brief under the campaign's next number; the brief with that number comes back."""
         now = self.state(campaign)
-        numbered = replace(brief, number=now.briefs)
+        horizon = self.connection.execute(_LAST_PROPOSAL).scalar() or 0
+        numbered = replace(brief, number=now.briefs, horizon=int(horizon))
         now.briefs, now.dirty = now.briefs + 1, True
+        self._log(now, "brief", numbered.number)
         row = {"campaign_id": now.id, "number": numbered.number, "closed": False, "body": codec.pack(numbered)}
         self.connection.execute(_BRIEF, row)
         self.kinds.append("brief")
@@ -96,7 +106,7 @@ class Transaction:
         self._put_parents(number, proposal)
         if proposal.program is not None and not proposal.refusal:
             self.connection.execute(_JOB, {"proposal_id": number, "owner": self.owners.get(campaign, "")})
-        now.count_proposal(proposal.cost)
+        self._log(now, "proposal", brief_number, attempt)
         self.kinds.append("proposal")
         return number
 
@@ -127,12 +137,15 @@ class Transaction:
         now.views = views.place(self.connection, now.id, before, entry)
         if now.views is not before:
             now.version, now.dirty = now.views.version, True
+        self._log(now, "verdict", brief_number, attempt)
         self.kinds.append("verdict")
         return entry
 
     def close_brief(self, campaign: str, number: int) -> None:
         """Nothing more will be attempted at this brief."""
-        self.connection.execute(_CLOSE, {"c": self.state(campaign).id, "n": number})
+        now = self.state(campaign)
+        self.connection.execute(_CLOSE, {"c": now.id, "n": number})
+        self._log(now, "close", number)
         self.kinds.append("close")
 
     def add_event(self, campaign: str, kind: str, payload: Mapping[str, TagValue] | None = None) -> int:
@@ -140,10 +153,46 @@ class Transaction:
         row = {"campaign_id": self.state(campaign).id, "kind": kind, "payload": codec.pack_tags(payload or {})}
         return put(self.connection, insert(schema.event), row)
 
-    def add_note(self, campaign: str, text: str, programs: tuple[str, ...] = ()) -> int:
-        """Keep a lesson; its number comes back."""
-        row = {"campaign_id": self.state(campaign).id, "text": codec.pack_text(text), "programs": codec.pack(programs)}
-        return put(self.connection, insert(schema.note), row)
+    def open_call(self, campaign: str, brief: int, ask_number: int, ask: Ask, model: str, reserved: Cost) -> int:
+        """Keep that an ask is about to be sent, and what it may cost at most; the call's number comes back.
+
+        What is reserved counts as spent until the call is settled.
+        """
+        request = self._put_blob(call_rows.request_bytes(ask))
+        number = call_rows.begin(
+            self.connection, self.state(campaign).id, brief, ask_number, ask, request, model, reserved
+        )
+        self.kinds.append("call")
+        return number
+
+    def settle_call(
+        self,
+        campaign: str,
+        number: int,
+        fault: Fault | None,
+        reply: Reply | None,
+        raw: str,
+        spent: Cost,
+        seconds: float,
+    ) -> None:
+        """Keep what came of a call and what it cost. With `reply` its ask is answered. Once per call."""
+        now = self.state(campaign)
+        brief, ask = call_rows.end(self.connection, number, fault, reply, raw, spent, seconds, now.calls)
+        now.count_call(spent, None if fault is None else fault.value)
+        if reply is not None:
+            self._log(now, "reply", brief, ask)
+        self.kinds.append("reply")
+
+    def add_note(self, campaign: str, brief: int, item: int, lesson: Lesson) -> Note:
+        """Keep a lesson of a brief, once: a second call for the same item returns what is there."""
+        now = self.state(campaign)
+        found = self.connection.execute(_NOTE, {"c": now.id, "b": brief, "i": item}).scalar()
+        if found is None:
+            row: dict[str, object] = {"campaign_id": now.id, "brief": brief, "item": item}
+            row |= {"text": codec.pack_text(lesson.text), "programs": codec.pack(lesson.programs)}
+            found = put(self.connection, insert(schema.note), row)
+            self._log(now, "note", brief, item)
+        return Note(int(found), lesson.text, lesson.programs)
 
     def add_look(
         self, campaign: str, program: str, tier: Tier, count: int, evaluation: Evaluation | None = None, key: str = ""
@@ -186,6 +235,11 @@ class Transaction:
     def changed_views(self) -> dict[str, Views]:
         """What the store publishes once this is committed."""
         return {name: now.views for name, now in self._states.items() if now.views is not None}
+
+    def _log(self, now: CampaignState, kind: str, brief: int, item: int = 0) -> None:
+        row = {"campaign_id": now.id, "position": now.logged, "kind": kind, "brief": brief, "item": item}
+        self.connection.execute(_LOG, row)
+        now.logged, now.dirty = now.logged + 1, True
 
     def _views(self, now: CampaignState) -> Views:
         if now.views is not None:

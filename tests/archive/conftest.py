@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from heuresis.archive.calls import Ask, Message, Reply, Tokens
 from heuresis.archive.records import Brief, CampaignRecord, Cost, Entry, Proposal
 from heuresis.archive.store import Store
 from heuresis.evaluators.nouns import Evaluation, InstanceResult, Result, Score, Status, Tier
 from heuresis.program import Program
 
+ASK = Ask((Message("user", "Which bin?"),), "improve", seed=3)
 CONFIG = {"populations": [["best", {"capacity": 3}], ["islands", {"count": 2, "capacity": 2}]]}
 
 
@@ -66,6 +68,9 @@ class Make:
             brief = transaction.add_brief(campaign, Brief("mutate", parents, tags=tags))
             proposal = self.proposal(self.program(value, length), parents)
             transaction.add_proposal(campaign, brief.number, 0, proposal, f"normal {value}")
+            call = transaction.open_call(campaign, brief.number, 0, ASK, "stand-in", Cost(0.5, 100, 1))
+            reply = Reply("yes", model="stand-in", tokens=Tokens(5, 2))
+            transaction.settle_call(campaign, call, None, reply, "{}", Cost(0.1, 7, 1), 0.5)
             entry = transaction.add_verdict(
                 campaign, brief.number, 0, evaluation or self.scored(value), key, reused, seconds=1.5
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from heuresis.archive import leases
+from heuresis.archive.calls import Ask, Message, Reply
 from heuresis.archive.records import Brief, CampaignRecord, Cost, Entry, Proposal
 from heuresis.archive.store import Store
 from heuresis.evaluators.nouns import Evaluation, InstanceResult, Result, Score, Status, Tier
@@ -47,6 +48,7 @@ def main(path: str, log: str) -> None:
 
 def work(store: Store, brief: Brief, tell) -> None:
     """Two attempts, the second from the first; what is there already is not made again."""
+    ask(store, brief.number, tell)
     parents: tuple[str, ...] = ()
     for attempt in range(2):
         made = dict(store.proposals_of(NAME, brief.number))
@@ -63,6 +65,19 @@ def work(store: Store, brief: Brief, tell) -> None:
     with store.transaction(durable=False) as transaction:
         transaction.close_brief(NAME, brief.number)
     tell(f"close {brief.number}")
+
+
+def ask(store: Store, number: int, tell) -> None:
+    """One call to a model; one that is open is settled, not made again."""
+    if not any(call.brief == number for call in store.calls(NAME)):
+        with store.transaction(durable=True) as transaction:
+            question = Ask((Message("user", f"What is {number}?"),), "improve")
+            transaction.open_call(NAME, number, 0, question, "m", Cost(0.3, 9, 1))
+        tell(f"call {number}")
+    for call in store.open_calls(NAME):
+        with store.transaction(durable=True) as transaction:
+            transaction.settle_call(NAME, call.number, None, Reply("a number"), "{}", Cost(0.1, 3, 1), 1.0)
+        tell(f"reply {number}")
 
 
 def proposal(number: int, attempt: int, parents: tuple[str, ...]) -> Proposal:

@@ -22,14 +22,18 @@ FIRST = {
     "campaign.after_create": ["campaign"],
     "brief.before_commit": ["campaign"],
     "brief.after_commit": ["campaign", "brief 0"],
-    "proposal.before_commit": ["campaign", "brief 0"],
-    "proposal.after_commit": ["campaign", "brief 0", "proposal 0 0"],
-    "verdict.inside": ["campaign", "brief 0", "proposal 0 0"],
-    "verdict.before_commit": ["campaign", "brief 0", "proposal 0 0"],
-    "verdict.after_commit": ["campaign", "brief 0", "proposal 0 0", "verdict 0 0"],
+    "call.before_commit": ["campaign", "brief 0"],
+    "call.after_commit": ["campaign", "brief 0", "call 0"],
+    "reply.before_commit": ["campaign", "brief 0", "call 0"],
+    "reply.after_commit": ["campaign", "brief 0", "call 0", "reply 0"],
+    "proposal.before_commit": ["campaign", "brief 0", "call 0", "reply 0"],
+    "proposal.after_commit": ["campaign", "brief 0", "call 0", "reply 0", "proposal 0 0"],
+    "verdict.inside": ["campaign", "brief 0", "call 0", "reply 0", "proposal 0 0"],
+    "verdict.before_commit": ["campaign", "brief 0", "call 0", "reply 0", "proposal 0 0"],
+    "verdict.after_commit": ["campaign", "brief 0", "call 0", "reply 0", "proposal 0 0", "verdict 0 0"],
 }
 """What is kept when the process dies at its first arrival; the later places are told by the driver's log."""
-REPEATED = [name for name in NAMES if name.split(".")[0] in ("brief", "proposal", "verdict", "close")]
+REPEATED = [name for name in NAMES if name.split(".")[0] in ("brief", "call", "reply", "proposal", "verdict", "close")]
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ def kept(store: Store) -> list[str]:
     still_open = {brief.number for brief in store.open_briefs("c")}
     for number in range(store.totals("c").briefs):
         lines.append(f"brief {number}")
+        for call in store.calls("c"):
+            if call.brief == number:
+                lines += [f"call {number}"] + ([] if call.open else [f"reply {number}"])
         for attempt, _ in store.proposals_of("c", number):
             lines.append(f"proposal {number} {attempt}")
             if store.verdict_of("c", number, attempt) is not None:

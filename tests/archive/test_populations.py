@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -54,7 +55,7 @@ def histories(draw: st.DrawFn) -> list[Entry]:
     ]
 
 
-POPULATIONS: Sequence[Population] = (Best(1), Best(4), Islands(2, 1), Islands(2, 3))
+POPULATIONS: Sequence[Population] = (Best(1), Best(4), Islands(2, 1), Islands(2, 3), Islands(2, 5, twins=2))
 
 
 @pytest.mark.parametrize("population", POPULATIONS, ids=repr)
@@ -79,8 +80,16 @@ def test_members_are_bounded_distinct_and_sound(population, history):
     sound = {one.sequence for one in history if one.evaluation.score and one.evaluation.quarantine is None}
     for group in groups.values():
         assert len(group) <= population.capacity
-        assert len({member.signature for member in group}) == len(group)
+        twins = Counter(member.signature for member in group)
+        assert max(twins.values()) <= getattr(population, "twins", 1)
+        assert len({member.program for member in group}) == len(group)
         assert {member.sequence for member in group} <= sound
+
+
+def test_an_island_keeps_the_shortest_of_equal_behaviour():
+    equal = [entry(n + 1, 1.0, size, 0.0, island=0) for n, size in enumerate((12, 10, 14, 11, 9))]
+    assert sorted(member.size for member in fold(Islands(1, 10, twins=3), equal).values()) == [9, 10, 11]
+    assert [member.size for member in fold(Islands(1, 10), equal).values()] == [9]
 
 
 @given(history=histories())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from heuresis.archive.check import check
-from heuresis.archive.records import Brief, Proposal
+from heuresis.archive.records import Brief, Lesson, Proposal
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
 from heuresis.evaluators.nouns import Status, Tier
@@ -77,7 +77,6 @@ def test_a_proposal_made_twice_is_kept_once(store, make):
         second = transaction.add_proposal("packing", 0, 0, make.proposal(make.program(2.0)))
     assert first == second
     assert store.proposals_of("packing", 0) == [(0, make.proposal(make.program(1.0)))]
-    assert store.totals("packing").usd == 0.1
 
 
 def test_a_verdict_given_twice_is_kept_once(store, make):
@@ -126,7 +125,7 @@ def test_equal_text_is_stored_once(store, make):
         make.add(store, 1.0)
     with store.snapshot() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM program").scalar() == 1
-        assert connection.exec_driver_sql("SELECT count(*) FROM blob").scalar() == 1
+        assert connection.exec_driver_sql("SELECT count(*) FROM blob").scalar() == 2  # and one question
 
 
 def test_a_refused_proposal_has_no_program_no_job_and_costs_no_evaluation(store, make):
@@ -225,7 +224,8 @@ def test_notes_events_and_looks_come_back(store, make):
     identity = entry.proposal.program.id
     seen = make.scored(0.5, stage="test")
     with store.transaction(durable=True) as transaction:
-        transaction.add_note("packing", "short bins first", (identity,))
+        note = transaction.add_note("packing", 0, 0, Lesson("short bins first", (identity,)))
+        assert transaction.add_note("packing", 0, 0, Lesson("another text")).number == note.number
         transaction.add_event("packing", "paused", {"why": "budget"})
         transaction.add_look("packing", identity, Tier.TEST, 40, seen, "key")
         transaction.add_look("packing", identity, Tier.SHIFT, 10)
