@@ -1,0 +1,1 @@
+"""What a model wrote, turned into a program or into the reason why not. Pure."""
