@@ -13,16 +13,25 @@ from heuresis.agent.settings import build, settable
 from heuresis.errors import ConfigError
 
 METHODS: Mapping[str, str] = {
+    "funsearch": "heuresis.agent.methods.funsearch:FunSearch",
     "genetic": "heuresis.agent.methods.genetic:Genetic",
+    "meta_agent": "heuresis.agent.methods.meta_agent:MetaAgent",
     "random": "heuresis.agent.methods.random:Random",
     "sequential": "heuresis.agent.methods.sequential:Sequential",
 }
 OPERATORS: Mapping[str, str] = {
+    "combine": "heuresis.agent.operators.combine:Combine",
+    "copy": "heuresis.agent.operators.versions_copy:Copy",
     "cross": "heuresis.agent.operators.cross:Cross",
+    "design": "heuresis.agent.operators.design:Design",
+    "improve": "heuresis.agent.operators.improve:Improve",
     "invent": "heuresis.agent.operators.invent:Invent",
     "mutate": "heuresis.agent.operators.mutate:Mutate",
+    "reflect": "heuresis.agent.operators.reflect:Reflect",
+    "repair": "heuresis.agent.operators.repair:Repair",
     "simplify": "heuresis.agent.operators.simplify:Simplify",
     "tune": "heuresis.agent.operators.tune:Tune",
+    "versions": "heuresis.agent.operators.versions:Versions",
 }
 
 

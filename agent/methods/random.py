@@ -1,12 +1,13 @@
 """`random`: independent samples. The baseline that every search is compared with (arXiv 2602.16805).
 
-repeat: program <- invent
+repeat: program <- invent; with a language model this is best-of-N
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from heuresis.archive.records import Brief
 class Random:
     """Nothing is learnt from any score; the first seed only lends its text outside the marked blocks."""
 
+    uses_model: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = False
     name: str = "random"
 
     def populations(self) -> tuple[Population, ...]:

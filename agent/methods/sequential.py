@@ -1,12 +1,13 @@
 """`sequential`: hill climbing. One parent, always the best; the other baseline of arXiv 2602.16805.
 
-repeat: child <- mutate(best); best <- child if it is better
+repeat: child <- improve(best), or mutate(best) without a language model; best <- child if it is better
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from heuresis.archive.records import Brief
 class Sequential:
     """Children made while a better one is still being judged have the old parent."""
 
+    uses_model: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = False
     name: str = "sequential"
 
     def populations(self) -> tuple[Population, ...]:
@@ -26,5 +29,5 @@ class Sequential:
 
     def next(self, view: View, marks: Mapping[str, object], rng: np.random.Generator) -> Step:
         for member in view.members("parent").values():
-            return Step(Brief("mutate", (member.program,)), marks)
+            return Step(Brief("improve" if view.has_model else "mutate", (member.program,)), marks)
         return Step(Turn.WAIT if view.in_flight else Turn.DONE, marks)

@@ -38,7 +38,7 @@ def test_a_method_of_ones_own_is_named_by_module_and_class() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "words"),
     [
-        ("gentic", {}, "genetic, random, sequential"),
+        ("gentic", {}, "funsearch, genetic, meta_agent, random, sequential"),
         ("no.such.module:Name", {}, "can be imported"),
         ("heuresis.agent.methods.genetic:Nothing", {}, "can be imported"),
         ("heuresis.agent.methods.genetic:on_island", {}, "dataclass"),
@@ -49,7 +49,7 @@ def test_a_method_of_ones_own_is_named_by_module_and_class() -> None:
         ("genetic", {"name": "other"}, "genetic.name"),
         ("genetic", {"tune.steps": "1"}, "Did you mean step"),
         ("genetic", {"tune.step": "-1"}, "tune.step"),
-        ("genetic", {"tuna.step": "1"}, "cross, invent, mutate, simplify, tune"),
+        ("genetic", {"tuna.step": "1"}, "mutate, reflect, repair, simplify, tune"),
         ("random", {"depth": "3"}, "no settings"),
     ],
 )

@@ -61,6 +61,7 @@ class Desk:
     programs: dict[str, Program] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
+    has_model: bool = False
     evaluated: Counter[str] = field(default_factory=Counter)
     folded: dict[str, dict[str, Member]] = field(default_factory=dict)
 

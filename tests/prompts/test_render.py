@@ -36,7 +36,10 @@ def test_the_statement_of_a_problem_is_word_for_word_as_agreed() -> None:
 
 
 def test_parts_that_a_problem_lacks_leave_no_trace() -> None:
-    text = render("problem", **VALUES | {"references": [], "other_objectives": [], "unit": "", "direction": "max"})
+    lacking = {"references": [], "other_objectives": [], "unit": "", "direction": "max", "seeds": []}
+    text = render("problem", **VALUES | lacking)
+    assert "Programs to start from" not in text
+    assert text.endswith("has no score.\n")
     assert "Published" not in text
     assert "Also looked at" not in text
     assert "The score is `errors`: higher is better." in text
