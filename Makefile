@@ -50,12 +50,12 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@echo "Running the tests."
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --maxprocesses=4
 
 # pytest ends with 5 when no test is marked slow, which is no failure.
 test-slow: $(STAMP)
 	@echo "Running the slow tests."
-	@$(BIN)/pytest -m slow || [ $$? -eq 5 ]
+	@$(BIN)/pytest -n auto --maxprocesses=4 -m slow || [ $$? -eq 5 ]
 
 check: $(STAMP)
 	@echo "Style (ruff check)."

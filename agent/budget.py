@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from heuresis.archive.records import Totals
 from heuresis.errors import ConfigError
+
+OPTIONS: Mapping[str, str] = {
+    "evaluations": "--evaluations",
+    "minutes": "--minutes",
+    "target": "--target",
+    "patience": "--patience",
+    "usd": "--max-usd",
+    "tokens": "--max-tokens",
+    "calls": "--max-calls",
+}
+"""Limit -> the option that sets it."""
 
 
 @dataclass(frozen=True)
@@ -21,24 +33,39 @@ class Budget:
     """In the first objective's own metric and direction: reached means done."""
     patience: int | None = None
     """Evaluations without a new best."""
+    usd: float | None = None
+    """Of calls to the model, as our ledger counts them: unknown ones at what was reserved for them."""
+    tokens: int | None = None
+    """Read and written by the model."""
+    calls: int | None = None
+    """To the model, whatever became of them."""
 
     def __post_init__(self) -> None:
-        for key in ("evaluations", "minutes", "patience"):
+        for key, option in OPTIONS.items():
             value = getattr(self, key)
-            if value is not None and not value > 0:
-                raise ConfigError(f"--{key}", "a number above 0", value)
+            if key != "target" and value is not None and not (value > 0 and math.isfinite(value)):
+                raise ConfigError(option, "a number above 0", value)
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Budget:
-        return cls(**{key: values.get(key) for key in ("evaluations", "minutes", "target", "patience")})  # type: ignore[arg-type]
+        return cls(**{key: values.get(key) for key in OPTIONS})  # type: ignore[arg-type]
 
     def as_json(self) -> dict[str, float | int | None]:
-        return {
-            "evaluations": self.evaluations,
-            "minutes": self.minutes,
-            "target": self.target,
-            "patience": self.patience,
-        }
+        return {key: getattr(self, key) for key in OPTIONS}
+
+    @property
+    def limits_calls(self) -> bool:
+        return self.usd is not None or self.tokens is not None or self.calls is not None
+
+    def beyond(self, usd: float, tokens: int, calls: int) -> str:
+        """Which limit these sums would break, in words, or an empty string."""
+        if self.usd is not None and usd > self.usd:
+            return f"budget of ${self.usd:g} has no room for the next call"
+        if self.tokens is not None and tokens > self.tokens:
+            return f"budget of {self.tokens:,} tokens has no room for the next call"
+        if self.calls is not None and calls > self.calls:
+            return f"budget of {self.calls:,} calls spent"
+        return ""
 
     def room(self, totals: Totals, in_flight: int) -> int:
         """How many more evaluations may start now."""

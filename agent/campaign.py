@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from heuresis.agent.asking import Asking
 from heuresis.agent.budget import Budget
 from heuresis.agent.catalog import load_method
-from heuresis.agent.protocols import Method
+from heuresis.agent.desk import Terms
+from heuresis.agent.protocols import Method, Render
 from heuresis.archive.populations import Best, to_config
 from heuresis.archive.records import CampaignRecord
 from heuresis.archive.store import Store
@@ -40,6 +42,8 @@ class Campaign:
     isolation: str = "auto"
     allow_none: bool = False
     budget: Budget = field(default_factory=Budget)
+    asking: Asking = field(default_factory=Asking)
+    """Which language model is asked, and how; by default none."""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -58,7 +62,24 @@ class Campaign:
 
     @cached_property
     def method(self) -> Method:
-        return load_method(self.method_name, self.method_settings)
+        """Raises ConfigError when it and the model do not fit together."""
+        method = load_method(self.method_name, self.method_settings)
+        self.asking.check(method)
+        return method
+
+    @property
+    def asks(self) -> bool:
+        """Whether operators may ask a language model."""
+        return self.asking.wanted
+
+    @cached_property
+    def terms(self) -> Terms | None:
+        """How the model is asked; None without one. Raises ConfigError before anything is spent."""
+        return self.asking.terms(self.budget) if self.asks else None
+
+    @cached_property
+    def render(self) -> Render:
+        return self.asking.render()
 
     def setup(self, record: CampaignRecord) -> jobs.Setup:
         return jobs.Setup(
@@ -77,6 +98,7 @@ class Campaign:
             "method_settings": dict(self.method_settings),
             "isolation": "none" if self.allow_none else self.isolation,
             "populations": to_config((BEST, *self.method.populations())),
+            **self.asking.config(),
         }
 
     def prepare(self, store: Store) -> CampaignRecord:
@@ -120,11 +142,11 @@ class Campaign:
         mine = {"method": self.method_name, "seed": self.seed, **self.config()}
         stored: dict[str, object] = {"method": record.method, "seed": record.seed}
         stored |= {key: value for key, value in record.config.items() if key not in ("budget", "workers")}
-        changed = [key for key in mine if mine[key] != stored.get(key)]
+        changed = [key for key in {**mine, **stored} if mine.get(key) != stored.get(key)]
         if changed:
             raise ConfigError(
                 f"campaign {self.name!r}, {', '.join(changed)}",
                 f"{', '.join(repr(stored.get(key)) for key in changed)} as when it was started",
-                ", ".join(repr(mine[key]) for key in changed),
+                ", ".join(repr(mine.get(key)) for key in changed),
                 "Repeat the old settings to go on, or start another campaign with --new NAME.",
             )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
-from heuresis.agent.protocols import Workshop
-from heuresis.archive.records import Brief, Entry, Proposal
+from heuresis.agent.protocols import Outcome, Work, Workshop
+from heuresis.archive.records import Brief, Proposal
 from heuresis.archive.store import Store
 from heuresis.evaluators.problem import Problem
 from heuresis.program import Program
@@ -28,7 +28,7 @@ class FixedOperator:
 
     def run(
         self, brief: Brief, workshop: Workshop, rng: np.random.Generator
-    ) -> Generator[Sequence[Proposal], Sequence[Entry], None]:
+    ) -> Generator[Sequence[Work], Sequence[Outcome], None]:
         yield [self._proposal]
 
 

@@ -2,6 +2,8 @@
 
     method.next -> brief committed -> operator yields proposals -> each committed -> judged -> verdict committed
                                       ^------------------------ verdicts sent back ------------------------'
+                                      operator yields questions -> the desk asks the model -> reply committed
+                                      ^------------------------- replies sent back -----------------------'
 
 The loop is one thread and the only writer; referees work in their own processes. What is open in the store when it
 starts (after a kill, or a budget that ran out in mid-brief) is taken up again first.
@@ -9,32 +11,28 @@ starts (after a kill, or a budget that ran out in mid-brief) is taken up again f
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
+from heuresis.agent.bench import Bench
 from heuresis.agent.budget import Budget
 from heuresis.agent.campaign import Campaign
-from heuresis.agent.catalog import load_operator
-from heuresis.agent.fixed import FIXED, FixedOperator, admit_seeds
+from heuresis.agent.desk import Desk, Landed
+from heuresis.agent.fixed import FIXED, admit_seeds
 from heuresis.agent.progress import Progress, Tracker
-from heuresis.agent.protocols import Turn, Workshop
-from heuresis.agent.randomness import brief_rng
-from heuresis.agent.session import Attempt, Session
-from heuresis.agent.syntax import changed_outside_blocks
-from heuresis.agent.syntax_normal import normal_hash
-from heuresis.agent.view import LoopView, Memory
-from heuresis.archive.records import Brief, CampaignRecord, Entry, Proposal
+from heuresis.agent.protocols import Turn
+from heuresis.agent.session import Attempt, Session, Stored
+from heuresis.archive.records import Brief, CampaignRecord
 from heuresis.archive.store import Store
+from heuresis.archive.transaction import Transaction
 from heuresis.errors import ConfigError, Unavailable
 from heuresis.evaluators import jobs
-from heuresis.evaluators.gate import refusal
 from heuresis.evaluators.nouns import Evaluation, Status
 from heuresis.evaluators.pool import Pool
 from heuresis.program import Program
@@ -80,7 +78,7 @@ class Loop:
         self._stop = stop
         self._sessions: dict[int, Session] = {}
         self._pending = 0
-        self._arrived: queue.SimpleQueue[tuple[_Pending, Future[Evaluation]]] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[tuple[_Pending, Future[Evaluation]] | Landed] = queue.SimpleQueue()
         self._ready: list[tuple[_Pending, Evaluation, bool]] = []
         self._unavailable: dict[tuple[int, int], int] = {}
         self._twins: dict[str, list[_Pending]] = {}
@@ -88,7 +86,9 @@ class Loop:
         self._stale = 0
         self._seeds: list[str] = []
         self._next_number = 0
-        self._memory = Memory(store, self._name)
+        self._bench = Bench(campaign, record, store)
+        terms = campaign.terms
+        self._desk = Desk(terms, store, self._name, campaign.budget, self._arrived.put) if terms else None
         self._dry = ""
         self._marks: Mapping[str, object] = msgspec.json.decode(store.marks(self._name) or b"{}")
         self._tracker = Tracker(campaign, store, self._name)
@@ -102,10 +102,14 @@ class Loop:
         try:
             return self._search()
         finally:
+            if self._desk is not None:
+                self._desk.drain(self._arrived)
             with self._store.transaction(durable=False) as transaction:
                 transaction.add_active(self._name, self._tracker.unsaved_seconds())
 
     def _search(self) -> str:
+        if self._desk is not None:
+            self._desk.bury_the_lost()
         for brief in self._store.open_briefs(self._name):
             self._resume(brief)
         admit_seeds(self._store, self._name, self._campaign.problem, self._resume)
@@ -117,9 +121,10 @@ class Loop:
         return reason
 
     def finish_open(self) -> None:
-        """Only what is open already: a program that a person added, and whatever a kill has left. Asks for no brief."""
+        """Only what a person added and nobody has judged yet. Asks for no brief and no model."""
         for brief in self._store.open_briefs(self._name):
-            self._resume(brief)
+            if brief.operator in FIXED:
+                self._resume(brief)
         self._work(until_seeded=True)
 
     def _work(self, *, until_seeded: bool) -> str:
@@ -128,13 +133,18 @@ class Loop:
             if reason:
                 return reason
             self._fill(may_ask=not until_seeded)
-            if not self._pending and not self._ready:
-                return self._dry or ("" if until_seeded else "nothing left to evaluate")
+            if not self._pending and not self._ready and not (self._desk and self._desk.busy):
+                return self._over_by(until_seeded=until_seeded)
             self._commit(self._collect())
-            self._observer(self._tracker.progress(self._pending))
+            self._observer(self._tracker.progress(self._pending, self._desk.in_flight if self._desk else 0))
             if self._stale >= _MAX_STALE:
                 return f"the method proposed {_MAX_STALE:,} programs in a row that were known or refused"
         return ""
+
+    def _over_by(self, *, until_seeded: bool) -> str:
+        if self._desk is not None and self._desk.broke:
+            return self._desk.broke
+        return self._dry or ("" if until_seeded else "nothing left to evaluate")
 
     def _check_seeds(self) -> None:
         """A problem whose own seed programs fail is not fit for a search: told before anything is spent."""
@@ -155,22 +165,49 @@ class Loop:
     # filling
 
     def _fill(self, *, may_ask: bool) -> None:
-        """Hand out proposals until the referees are busy, the budget has no room, or there is nothing to hand out."""
-        while self._pending < self._capacity and self._budget.room(self._tracker.totals, self._pending) > 0:
-            if self._stop.is_set() or self._stale >= _MAX_STALE:
-                return
-            session = next((one for one in self._sessions.values() if one.waiting), None)
-            if session is not None:
+        """Hand out questions and proposals until model and referees are busy, or there is nothing to hand out.
+
+        Questions first, each as soon as it is there: a slot of the model that stays empty is what costs most.
+        """
+        self._send_questions()
+        while not self._stop.is_set() and self._stale < _MAX_STALE:
+            session = self._next_waiting()
+            if session is not None and self._may_judge and not (self._desk and self._desk.room):
                 self._hand_out(session, session.waiting.popleft())
-            elif not may_ask or len(self._ready) >= self._capacity or not self._ask():
+            elif may_ask and self._wants_a_brief and self._ask():
+                self._send_questions()
+            elif session is not None and self._may_judge:
+                self._hand_out(session, session.waiting.popleft())
+            else:
                 return
+
+    def _send_questions(self) -> None:
+        if self._desk is not None and not self._stop.is_set():
+            self._desk.send()
+
+    @property
+    def _may_judge(self) -> bool:
+        return self._pending < self._capacity and self._budget.room(self._tracker.totals, self._pending) > 0
+
+    def _next_waiting(self) -> Session | None:
+        return next((one for one in self._sessions.values() if one.waiting), None)
+
+    @property
+    def _wants_a_brief(self) -> bool:
+        """While a referee is free; with a model, while another call may be sent and referees keep up."""
+        if len(self._ready) >= self._capacity:
+            return False
+        waiting = sum(len(one.waiting) for one in self._sessions.values())
+        if self._desk is None or not self._campaign.asks:
+            return self._may_judge and not waiting
+        asked = sum(one.unanswered for one in self._sessions.values())
+        room = self._budget.room(self._tracker.totals, self._pending + waiting + asked)
+        return room > 0 and self._desk.room > 0 and waiting < 2 * self._capacity
 
     def _ask(self) -> bool:
         """The method's next brief, committed with the method's marks. False when there is none for now."""
-        number = self._next_number
         briefs = [session.brief for session in self._sessions.values()]
-        view = LoopView(number, briefs, self._seeds, self._memory)
-        step = self._campaign.method.next(view, self._marks, brief_rng(self._record.seed, number, "method"))
+        step = self._bench.step(self._next_number, self._marks, briefs, self._seeds)
         if isinstance(step.action, Turn):
             if step.action is Turn.DONE:
                 self._dry = "the method has nothing left to try"
@@ -180,59 +217,42 @@ class Loop:
             transaction.set_marks(self._name, msgspec.json.encode(step.marks))
         self._marks = step.marks
         self._next_number = brief.number + 1
-        self._start(brief)
+        self._open(brief, Stored())
         return True
 
-    def _start(self, brief: Brief) -> None:
-        self._open_session(brief, {}, {})
-
     def _resume(self, brief: Brief) -> None:
-        """An open brief is issued again; what it has already been paid is not made again."""
-        proposals = dict(self._store.proposals_of(self._name, brief.number))
-        verdicts = {number: self._store.verdict_of(self._name, brief.number, number) for number in proposals}
-        self._open_session(brief, proposals, {n: entry for n, entry in verdicts.items() if entry is not None})
+        self._open(brief, self._bench.stored(brief))
 
-    def _open_session(self, brief: Brief, stored: dict[int, Proposal], verdicts: dict[int, Entry]) -> None:
-        operator = (
-            FixedOperator(stored[0])
-            if brief.operator in FIXED
-            else load_operator(brief.operator, self._campaign.method_settings)
-        )
-        rng = brief_rng(self._record.seed, brief.number, brief.operator)
-        generator = operator.run(brief, self._workshop(brief), rng)
-        session = Session(brief, generator, stored, verdicts)
-        session.advance()
-        if session.ended:
+    def _open(self, brief: Brief, stored: Stored) -> None:
+        """An open brief is at work as a session; a brief without any work is closed at once."""
+        session = self._bench.open(brief, stored)
+        self._sessions[brief.number] = session
+        if session.ended or session.lessons:
             with self._store.transaction(durable=False) as transaction:
-                transaction.close_brief(self._name, brief.number)
-            self._stale += 1
+                self._go_on(session, transaction)
+            self._stale += session.ended
         else:
-            self._sessions[brief.number] = session
+            self._queue_questions(session)
 
-    def _workshop(self, brief: Brief) -> Workshop:
-        ids = dict.fromkeys((*brief.parents, *brief.inspirations))
-        return Workshop(
-            self._campaign.problem.entries,
-            {one: self._memory.program(one) for one in ids},
-            {one: score for one in ids if (score := self._memory.score(one)) is not None},
-            self._known,
-        )
+    def _go_on(self, session: Session, transaction: Transaction) -> None:
+        if self._bench.go_on(session, transaction):
+            del self._sessions[session.brief.number]
+        else:
+            self._queue_questions(session)
 
-    def _known(self, program: Program) -> bool:
-        return self._store.knows_normal(self._name, normal_hash(program))
+    def _queue_questions(self, session: Session) -> None:
+        if session.questions:
+            if self._desk is None:
+                raise RuntimeError(f"operator {session.brief.operator} asks a model, and there is none")
+            self._desk.take(session)
 
     # handing out
 
     def _hand_out(self, session: Session, attempt: Attempt) -> None:
         """Commit a proposal and send its program to a referee, unless its verdict is known already."""
-        proposal = self._checked(attempt.proposal)
-        attempt.proposal = proposal
+        proposal = self._bench.propose(session, attempt)
         program = proposal.program
-        if attempt.number not in session.stored and session.brief.operator not in FIXED:
-            with self._store.transaction(durable=False) as transaction:
-                normal = normal_hash(program) if program is not None and not proposal.refusal else None
-                transaction.add_proposal(self._name, session.brief.number, attempt.number, proposal, normal)
-        key = self._key(program) if program is not None else ""
+        key = "" if program is None or proposal.refusal else self._bench.key(program)
         pending = _Pending(session, attempt, key, time.monotonic())
         if program is None or proposal.refusal:
             refused = Evaluation(Status.REFUSED, None, reason=proposal.refusal, stage="proposal")
@@ -248,31 +268,6 @@ class Loop:
         self._twins[key] = []
         self._send(pending, program)
 
-    def _checked(self, proposal: Proposal) -> Proposal:
-        """What the gate refuses, or what changes its parent outside the evolve blocks, is refused, whoever made it."""
-        if proposal.program is None or proposal.refusal:
-            return proposal
-        reason = refusal(proposal.program, self._campaign.problem.entries)
-        if reason is not None:
-            return replace(proposal, refusal=reason)
-        if not proposal.parents:
-            return proposal
-        parent = self._memory.program(proposal.parents[0])
-        if not changed_outside_blocks(parent.text, proposal.program.text):
-            return proposal
-        return replace(proposal, refusal="changes the program outside its EVOLVE-BLOCK markers")
-
-    def _key(self, program: Program) -> str:
-        """Of a verdict, which is reused only where program, problem, parameters, secret, limits and plan are equal."""
-        parts = (
-            program.id,
-            self._record.problem_hash,
-            self._record.secret.hex(),
-            repr(self._campaign.problem.limits),
-            "judge",
-        )
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
     def _send(self, pending: _Pending, program: Program) -> None:
         self._pending += 1
         future = self._pool.submit(jobs.Job(dict(program.files), bar=self._tracker.best_score))
@@ -281,18 +276,42 @@ class Loop:
     # collecting
 
     def _collect(self) -> list[tuple[_Pending, Evaluation, bool]]:
-        """What is ready now; waits a moment for a referee when nothing is. Raises Unavailable when referees fail."""
+        """What is ready now; waits a moment for a referee or the model when nothing is. Settles the model's calls.
+
+        Raises Unavailable when referees or the model stay gone, ConfigError when the model refuses us.
+        """
         arrived, self._ready = self._ready, []
+        landed: list[Landed] = []
         try:
             while True:
-                wait = not arrived and self._pending > 0
+                wait = not arrived and not landed
                 item = self._arrived.get(timeout=_TICK_SECONDS) if wait else self._arrived.get_nowait()
+                if isinstance(item, Landed):
+                    landed.append(item)
+                    continue
                 self._pending -= 1
                 evaluation = self._verdict_of(*item)
                 if evaluation is not None:
                     arrived.append((item[0], evaluation, False))
         except queue.Empty:
+            self._answer(landed)
             return arrived
+
+    def _answer(self, landed: Sequence[Landed]) -> None:
+        """Keep what came of calls; sessions whose batch is complete go on."""
+        if self._desk is None or not landed:
+            return
+        answered = {id(one): one for one in self._desk.settle(landed)}.values()
+        self._tracker.called()
+        for session in answered:
+            session.advance()
+        done = [one for one in answered if one.ended or one.lessons]
+        if done:
+            with self._store.transaction(durable=False) as transaction:
+                for session in done:
+                    self._go_on(session, transaction)
+        for session in answered:
+            self._queue_questions(session)
 
     def _verdict_of(self, pending: _Pending, future: Future[Evaluation]) -> Evaluation | None:
         """The verdict, or None when a part of ours was gone and the program has been sent again."""
@@ -327,19 +346,16 @@ class Loop:
                     brief.tags,
                     now - pending.started,
                 )
-                pending.attempt.entry = entry
+                pending.attempt.outcome = entry
                 entries.append(entry)
                 self._ready += [(twin, evaluation, True) for twin in self._twins.pop(pending.key, [])]
             transaction.add_active(self._name, self._tracker.unsaved_seconds())
             for session in {id(one.session): one.session for one, _, _ in arrived}.values():
-                session.advance()
-                if session.ended:
-                    transaction.close_brief(self._name, session.brief.number)
-                    del self._sessions[session.brief.number]
+                self._go_on(session, transaction)
         self._stale = (
             0
             if any(not reused and e.status is not Status.REFUSED for _, e, reused in arrived)
             else (self._stale + len(arrived))
         )
-        self._memory.forget()
+        self._bench.memory.forget()
         self._tracker.committed(entries)

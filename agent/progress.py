@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from heuresis.agent.budget import Budget
 from heuresis.agent.campaign import BEST, Campaign
@@ -31,6 +31,13 @@ class Progress:
     active_seconds: float
     seconds_left: float | None
     """By whichever limit comes first at this rate; None without a limit."""
+    calls: int = 0
+    """To the model, settled."""
+    calls_in_flight: int = 0
+    usd: float = 0.0
+    tokens: int = 0
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """Calls that gave nothing usable, by kind."""
     forced: bool = False
     """The last one of a run."""
 
@@ -91,7 +98,11 @@ class Tracker:
         since = self._stored.evaluated - self._evaluated_at_best
         return budget.spent(self.totals, best, self._campaign.problem.objectives[0].sign, since)
 
-    def progress(self, in_flight: int, *, force: bool = False) -> Progress:
+    def called(self) -> None:
+        """Take note of a call to the model that has just been settled."""
+        self._stored = self._store.totals(self._name)
+
+    def progress(self, in_flight: int, calls_in_flight: int = 0, *, force: bool = False) -> Progress:
         now, evaluated = time.monotonic(), self._stored.evaluated
         self._arrivals.append((now, evaluated))
         while len(self._arrivals) > 2 and self._arrivals[1][0] < now - _RATE_WINDOW_SECONDS:
@@ -109,6 +120,11 @@ class Tracker:
             rate,
             self.active_seconds,
             self._seconds_left(rate),
+            self._stored.calls,
+            calls_in_flight,
+            self._stored.usd,
+            self._stored.tokens,
+            self._stored.faults,
             force,
         )
 

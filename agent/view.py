@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from heuresis.agent.protocols import Shown
 from heuresis.archive.records import Brief, Member
 from heuresis.archive.store import Store
 from heuresis.program import Program
@@ -16,12 +17,15 @@ _PROGRAMS = 2_000
 class Memory:
     """What the loop has read from the store since its last commit, so that a brief costs no query twice."""
 
-    def __init__(self, store: Store, campaign: str) -> None:
+    def __init__(self, store: Store, campaign: str, sign: float = 1.0) -> None:
+        """`sign` turns a score back into the first objective's metric."""
+        self._sign = sign
         self._store = store
         self._campaign = campaign
         self._members: dict[str, Mapping[str, Member]] = {}
         self._scores: dict[str, float] = {}
         self.program = lru_cache(_PROGRAMS)(store.program)
+        self._shown = lru_cache(_PROGRAMS)(self._show)
 
     def members(self, population: str) -> Mapping[str, Member]:
         if population not in self._members:
@@ -35,6 +39,21 @@ class Memory:
         if program_id not in self._scores:
             return self._store.score_of(self._campaign, program_id)
         return self._scores[program_id]
+
+    def shown(self, program_id: str) -> Shown:
+        """The program as a prompt may show it: from its best entry in this campaign."""
+        return self._shown(program_id, self.score(program_id))
+
+    def _show(self, program_id: str, _score: float | None) -> Shown:
+        """Kept until the program has another score."""
+        entry = self._store.entry(self._campaign, program_id)
+        seen, score = entry.evaluation, entry.evaluation.score
+        value = None if score is None else self._sign * score.value
+        return Shown(self.program(program_id), seen.status, value, entry.proposal.idea, seen.reason, seen.feedback)
+
+    def note(self, number: int) -> str:
+        """A note's text."""
+        return next(one.text for one in self._store.notes(self._campaign) if one.number == number)
 
     def forget(self) -> None:
         """Populations may have changed. Programs never do."""
@@ -51,6 +70,7 @@ class LoopView:
     seeds: Sequence[str]
     """Ids of the seed programs, in the problem's order."""
     memory: Memory
+    has_model: bool = False
 
     def members(self, population: str) -> Mapping[str, Member]:
         return self.memory.members(population)

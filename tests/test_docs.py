@@ -37,4 +37,4 @@ def test_the_commands_of_a_page_exist(page):
     lines = [line.strip() for line in page.read_text().splitlines() if line.startswith("    ")]
     told = {line.split()[1] for line in lines if line.startswith("heuresis ")}
     shown = subprocess.run([sys.executable, "-m", "heuresis", "--help"], capture_output=True, text=True).stdout
-    assert told <= set(re.findall(r"[a-z]+", shown))
+    assert told <= set(re.findall(r"[a-z-]+", shown))

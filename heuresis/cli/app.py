@@ -17,9 +17,12 @@ from heuresis.cli.demo import demo
 from heuresis.cli.doctor import doctor
 from heuresis.cli.evaluate import evaluate
 from heuresis.cli.exits import guarded
+from heuresis.cli.fake_model import fake_model
 from heuresis.cli.family import lineage
 from heuresis.cli.held_out import judge_held_out
+from heuresis.cli.ledger import calls, cost
 from heuresis.cli.looks import looks
+from heuresis.cli.replay import replay
 from heuresis.cli.run import run
 from heuresis.cli.show import diff, show
 
@@ -54,13 +57,13 @@ def _options(
 
 _SEARCH, _LOOK, _JUDGE, _REST = "Search", "Look at what was found", "Judge", "Problems, methods, machine"
 for _panel, _commands in {
-    _SEARCH: (run, demo, add),
-    _LOOK: (top, show, diff, lineage, campaigns, looks),
+    _SEARCH: (run, demo, add, replay),
+    _LOOK: (top, show, diff, lineage, campaigns, cost, calls, looks),
     _JUDGE: (evaluate, judge_held_out),
-    _REST: (problems, methods, doctor),
+    _REST: (problems, methods, doctor, fake_model),
 }.items():
     for _command in _commands:
-        _name = "test" if _command is judge_held_out else _command.__name__
+        _name = "test" if _command is judge_held_out else _command.__name__.replace("_", "-")
         app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(new.app, name="new", rich_help_panel=_REST)
 app.add_typer(store.app, name="store", rich_help_panel=_REST)

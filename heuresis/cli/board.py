@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from heuresis.cli.ledger import usd
 from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import Scale, seconds_text
 from heuresis.cli.stores import short
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from heuresis.agent.progress import Progress
     from heuresis.archive.records import Entry
     from heuresis.archive.store import Store
+
+
+_FORECAST_AFTER = 5
+"""Evaluations."""
 
 
 @dataclass
@@ -36,7 +41,8 @@ class Board:
     def title(self) -> str:
         one = self.campaign
         workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
-        return f"{one.name}: seed {one.seed}, {workers}; {one.problem_name} by {one.method_name}"
+        model = f" with {one.asking.name}" if one.asks else ""
+        return f"{one.name}: seed {one.seed}, {workers}; {one.problem_name} by {one.method_name}{model}"
 
     def evaluations(self, now: Progress) -> str:
         limit = self.campaign.budget.evaluations
@@ -59,6 +65,38 @@ class Board:
 
     def best_id(self, now: Progress) -> str:
         return short(now.best_program)
+
+    def money(self, now: Progress) -> str:
+        """`$0.12 of $5.00, 51,200 tokens, 340 calls, 8 in flight, about 1,900 more evaluations`; empty without."""
+        if not now.calls and not now.calls_in_flight:
+            return ""
+        budget = self.campaign.budget
+        parts = [
+            f"{usd(now.usd)} of {usd(budget.usd)}" if budget.usd else usd(now.usd),
+            f"{now.tokens:,} of {budget.tokens:,} tokens" if budget.tokens else f"{now.tokens:,} tokens",
+            f"{now.calls:,} of {budget.calls:,} calls" if budget.calls else f"{now.calls:,} calls",
+            f"{now.calls_in_flight} in flight" if not now.forced else "",
+            self._forecast(now),
+        ]
+        return ", ".join(part for part in parts if part)
+
+    def _forecast(self, now: Progress) -> str:
+        """How many more evaluations the money is good for, after the first calls."""
+        budget, left = self.campaign.budget, []
+        if budget.usd and now.usd:
+            left.append(budget.usd / now.usd)
+        if budget.tokens and now.tokens:
+            left.append(budget.tokens / now.tokens)
+        asked = now.evaluations - len(self.campaign.problem.seeds)
+        if not left or asked < _FORECAST_AFTER or now.forced:
+            return ""
+        return f"about {max(0, round((min(left) - 1) * asked)):,} more evaluations"
+
+    def faults(self, now: Progress) -> str:
+        """Calls that gave nothing usable: `12 (rate limit 8, empty 4)`; empty without any."""
+        kinds = sorted(now.faults.items(), key=lambda item: -item[1])
+        parts = ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in kinds)
+        return f"{sum(now.faults.values()):,} ({parts})" if kinds else ""
 
     def failures(self, now: Progress) -> str:
         """`12 (crashed 10, invalid 2)`; refused ones were never run and cost nothing."""

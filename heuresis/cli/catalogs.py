@@ -32,7 +32,7 @@ def problems(
 
 
 def _print_statement(name: str, settings: list[str] | None, form: Format) -> None:
-    from heuresis.cli.telling import problem_text
+    from heuresis.agent.telling import problem_text
     from heuresis.evaluators.catalog import load_problem
 
     if form is Format.CSV:

@@ -79,6 +79,8 @@ def line_of(board: Board, now: Progress) -> str:
         f"{board.rate(now):>10}",
         f"best {board.best_id(now)} {board.best(now)}" if now.best_program else "no score yet",
         f"failed {failed}" if failed != "none" else "",
+        board.money(now),
+        f"faults {board.faults(now)}" if now.faults else "",
         f"{seconds_text(now.seconds_left)} left" if now.seconds_left and not now.forced else "",
     ]
     return "  ".join(part for part in parts if part)
@@ -147,6 +149,8 @@ class Panel:
                 ("best seed", board.seed()),
                 ("published", board.published()),
                 ("failed", board.failures(now)),
+                ("model", board.money(now)),
+                ("faults", board.faults(now)),
                 ("time", board.time(now)),
             ]
         return [row for row in [*rows, ("", self._note)] if row[1]]

@@ -8,18 +8,35 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from heuresis.cli.exits import ExitCode
+from heuresis.cli.model_options import (
+    ApiBase,
+    CallSeconds,
+    Concurrency,
+    MaxCalls,
+    MaxTokens,
+    MaxUsd,
+    ModelName,
+    PriceText,
+    Prompts,
+    Stream,
+)
 from heuresis.cli.options import DEFAULT_STORAGE, ProblemName, Settings, Storage, UnsafeNoSandbox, read_pairs
 from heuresis.cli.output import say
 from heuresis.cli.stores import Shell, open_store
+from heuresis.cli.summary import DEFAULT_METHOD, DEFAULT_WITH_MODEL
 from heuresis.errors import ConfigError
 
 if TYPE_CHECKING:
+    from heuresis.agent.asking import Asking
     from heuresis.agent.budget import Budget
     from heuresis.agent.campaign import Campaign
     from heuresis.archive.store import Store
 
 DEFAULT_MINUTES = 10.0
-Method = Annotated[str, typer.Option("--method", help="See: heuresis methods.")]
+Method = Annotated[
+    str | None,
+    typer.Option("--method", help=f"See: heuresis methods. Default: genetic; with a model {DEFAULT_WITH_MODEL}."),
+]
 Evaluations = Annotated[int | None, typer.Option("--evaluations", min=1, help="Stop after this many evaluations.")]
 Minutes = Annotated[
     float | None,
@@ -39,10 +56,13 @@ New = Annotated[str | None, typer.Option("--new", metavar="NAME", help="Start an
 
 
 def run(
-    problem: ProblemName, method: Method = "genetic",
+    problem: ProblemName, method: Method = None,
     evaluations: Evaluations = None, minutes: Minutes = None, target: Target = None, patience: Patience = None,
     seed: Seed = 0, workers: Workers = None, settings: Settings = None, method_settings: MethodSettings = None,
     name: Name = None, new: New = None,
+    model: ModelName = None, api_base: ApiBase = None, max_usd: MaxUsd = None, max_tokens: MaxTokens = None,
+    max_calls: MaxCalls = None, price: PriceText = None, stream: Stream = False, prompts: Prompts = None,
+    concurrency: Concurrency = 8, call_seconds: CallSeconds = 300.0,
     storage: Storage = DEFAULT_STORAGE, unsafe_no_sandbox: UnsafeNoSandbox = False,
 ) -> int:  # fmt: skip
     """Search for a better program. The same command goes on where it stopped.
@@ -50,19 +70,37 @@ def run(
     Limits count over all runs of a campaign. Any limit given replaces all of
     its limits; with none given it keeps them. Ctrl-C stops cleanly.
     """
+    from heuresis.agent.asking import Asking
     from heuresis.agent.budget import Budget
     from heuresis.agent.campaign import Campaign
 
     if name and new:
         raise ConfigError("--new", "no --name beside it", f"--name {name} --new {new}")
-    given = Budget(evaluations, minutes, target, patience)
+    given = Budget(evaluations, minutes, target, patience, max_usd, max_tokens, max_calls)
+    asking = Asking(model or "", None, api_base, price or "", stream, concurrency, call_seconds, prompts)
+    _check_alone(asking, given)
+    chosen = method or (DEFAULT_WITH_MODEL if model else DEFAULT_METHOD)
     pairs = read_pairs("--set", settings), read_pairs("--method-set", method_settings)
-    campaign = Campaign(problem, method, new or name or "", *pairs, seed, allow_none=unsafe_no_sandbox, budget=given)
-    _ = campaign.problem, campaign.method  # mistakes in them are told before a store is made
+    campaign = Campaign(
+        problem, chosen, new or name or "", *pairs, seed, allow_none=unsafe_no_sandbox, budget=given, asking=asking
+    )
+    _ = campaign.problem, campaign.method, campaign.terms  # mistakes in them are told before a store is made
     with open_store(storage, create=True) as store:
         if new and store.campaign(new):
             raise ConfigError("--new", "the name of no campaign yet", new, f"To go on with it: --name {new}.")
         return search(with_budget(campaign, store), store, workers or cores(), Shell(storage))
+
+
+def _check_alone(asking: Asking, budget: Budget) -> None:
+    """Options of a language model without one would do nothing."""
+    if asking.wanted:
+        return
+    given: dict[str, object] = {"--api-base": asking.api_base, "--price": asking.price, "--stream": asking.stream}
+    given |= {"--prompts": asking.prompts, "--max-usd": budget.usd}
+    given |= {"--max-tokens": budget.tokens, "--max-calls": budget.calls}
+    for option, value in given.items():
+        if value:
+            raise ConfigError(option, "a language model (--model) beside it", value)
 
 
 def search(campaign: Campaign, store: Store, workers: int, shell: Shell) -> int:
@@ -104,7 +142,8 @@ def with_budget(campaign: Campaign, store: Store) -> Campaign:
 
 def _is_limited(budget: Budget) -> bool:
     """A target alone may never be reached."""
-    return any(limit is not None for limit in (budget.evaluations, budget.minutes, budget.patience))
+    limits = (budget.evaluations, budget.minutes, budget.patience, budget.usd, budget.tokens, budget.calls)
+    return any(limit is not None for limit in limits)
 
 
 def _stored(values: object) -> Budget | None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from heuresis.cli.board import seed_entries
+from heuresis.cli.ledger import usd
+from heuresis.cli.model_options import model_words
 from heuresis.cli.options import Format
 from heuresis.cli.output import Column, print_rows, say
 from heuresis.cli.references import reference_rows
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _ALIGNED = 58
 """Characters up to which remarks beside commands stand in one column of a narrow window."""
 DEFAULT_METHOD = "genetic"
+DEFAULT_WITH_MODEL = "funsearch"
 
 Row = tuple[str, str, str, str]
 """What, who, value, on which instances."""
@@ -35,6 +38,10 @@ def print_totals(campaign: Campaign, store: Store) -> None:
     failed = sum(failures(totals.by_status).values())
     share = f"{100 * failed / max(totals.entries, 1):.1f} % of {totals.entries:,} programs had no score"
     say(f"{totals.evaluated:,} evaluations in {seconds_text(totals.active_seconds)}; {share}.")
+    if totals.calls:
+        faults = sum(totals.faults.values())
+        spent = f"{totals.tokens:,} tokens, {usd(totals.usd)}"
+        say(f"{totals.calls:,} calls to the model, {faults:,} of them faults; {spent}.")
 
 
 def print_standing(campaign: Campaign, store: Store, between: Sequence[Row] = ()) -> str:
@@ -103,7 +110,9 @@ def next_commands(
 def run_words(campaign: Campaign, budget: Budget) -> list[str]:
     """The words of the command that goes on with this campaign."""
     words = ["run", campaign.problem_name]
-    if campaign.method_name != DEFAULT_METHOD:
+    if campaign.asks:
+        words += model_words(campaign.asking)
+    if campaign.method_name != (DEFAULT_WITH_MODEL if campaign.asks else DEFAULT_METHOD):
         words += ["--method", campaign.method_name]
     if replace(campaign, name="").name != campaign.name:
         words += ["--name", campaign.name]
@@ -113,9 +122,11 @@ def run_words(campaign: Campaign, budget: Budget) -> list[str]:
     words += [word for key, value in campaign.method_settings.items() for word in ("--method-set", f"{key}={value}")]
     if campaign.allow_none:
         words += ["--unsafe-no-sandbox"]
+    from heuresis.agent.budget import OPTIONS
+
     for key, value in budget.as_json().items():
         if value is not None:
-            words += [f"--{key}", number(value) if isinstance(value, float) else str(value)]
+            words += [OPTIONS[key], number(value) if isinstance(value, float) else str(value)]
     return words
 
 
@@ -126,4 +137,7 @@ def larger(budget: Budget) -> Budget:
         evaluations=budget.evaluations and 10 * budget.evaluations,
         minutes=budget.minutes and 10 * budget.minutes,
         patience=budget.patience and 10 * budget.patience,
+        usd=budget.usd and 10 * budget.usd,
+        tokens=budget.tokens and 10 * budget.tokens,
+        calls=budget.calls and 10 * budget.calls,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from heuresis.archive.calls import Fault
 from heuresis.archive.check import check
 from heuresis.archive.store import Store
 from heuresis.failpoints import NAMES
+from heuresis.testing.answers import Text
+from heuresis.testing.server import ModelServer, Received
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny.py"
 EVALUATIONS = 30
@@ -26,11 +30,11 @@ def command(folder: Path, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-def run(folder: Path, failpoint: str = "") -> int:
+def run(folder: Path, failpoint: str = "", *more: str) -> int:
     environment = {name: value for name, value in os.environ.items() if name != "HEURESIS_FAILPOINT"}
     if failpoint:
         environment["HEURESIS_FAILPOINT"] = failpoint
-    done = subprocess.run(command(folder), env=environment, capture_output=True, timeout=120)
+    done = subprocess.run(command(folder, *more), env=environment, capture_output=True, timeout=120)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
     return done.returncode
 
@@ -59,7 +63,11 @@ def assert_sound(folder: Path) -> None:
         assert len({(e.brief, e.attempt) for e in entries}) == len(entries)
 
 
-@pytest.mark.parametrize("name", NAMES)
+CALLS = ("call.before_commit", "call.after_commit", "reply.before_commit", "reply.after_commit")
+"""Reached with a language model only."""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in CALLS])
 def test_a_campaign_killed_at_this_point_goes_on_without_loss(tmp_path, name):
     at = f"{name}:9" if name.split(".")[0] in ("brief", "proposal", "verdict", "close") else name
     assert run(tmp_path, at) == -signal.SIGKILL
@@ -86,3 +94,34 @@ def test_a_finished_campaign_says_so_and_changes_nothing(tmp_path):
     assert again.returncode == 0
     assert "finished" in again.stdout
     assert rows(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_killed_during_calls_to_a_model_no_reply_is_lost_and_no_money_forgotten(tmp_path, name, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
+    numbers = itertools.count()
+
+    def program(received: Received) -> Text:
+        code = f"def guess(x):\n    return {next(numbers)} + x\n"
+        return Text(f"```python\n{code}```", prompt_tokens=300, completion_tokens=30)
+
+    with ModelServer(program) as server:
+        asking = ("--model", "openai/stand-in", "--api-base", server.url, "--price", "1,2", "--max-usd", "9")
+        asking += ("--method", "sequential")
+        assert run(tmp_path, f"{name}:6", *asking) == -signal.SIGKILL
+        with Store.open(f"sqlite:///{tmp_path / 'campaign.db'}") as store:
+            [record] = store.campaigns()
+            replies = [call for call in store.calls(record.name) if call.reply is not None]
+            in_flight = store.open_calls(record.name)
+        assert run(tmp_path, "", *asking) == 0
+    with Store.open(f"sqlite:///{tmp_path / 'campaign.db'}") as store:
+        calls = {call.number: call for call in store.calls(record.name)}
+        assert [calls[one.number] for one in replies] == replies
+        lost = [one for one in calls.values() if one.fault is Fault.LOST]
+        assert [one.number for one in lost] == [one.number for one in in_flight]
+        assert all(one.spent == one.reserved for one in lost)
+        assert sum(one.reply is not None for one in calls.values()) == len(
+            {(one.brief, one.ask) for one in calls.values()}
+        )
+        assert store.totals(record.name).usd == pytest.approx(sum(one.spent.usd for one in calls.values()))
+    assert_sound(tmp_path)

@@ -1,13 +1,20 @@
-"""A problem told in words, to whoever writes programs for it: a person, or later a model."""
+"""A problem told in words, to whoever writes programs for it: a person or a model."""
 
 from __future__ import annotations
 
+from heuresis.agent.protocols import Task
 from heuresis.evaluators.nouns import Tier
 from heuresis.evaluators.problem import Objective, Problem, Reference
 from heuresis.prompts.render import render
 
 
-def problem_text(problem: Problem) -> str:
+def task_of(problem: Problem) -> Task:
+    """The problem as prompts tell it: its seed programs are shown as programs of the archive."""
+    objective = problem.objectives[0]
+    return Task(problem_text(problem, seeds=False), objective.metric, objective.unit, objective.direction == "min")
+
+
+def problem_text(problem: Problem, *, seeds: bool = True) -> str:
     """Markdown: statement, signatures, limits, how it is judged, seeds. Nothing of any tier's instances."""
     objective, limits = problem.objectives[0], problem.limits
     return render(
@@ -28,7 +35,7 @@ def problem_text(problem: Problem) -> str:
         instances=problem.tier_size(Tier.VALID),
         other_objectives=[_objective(one) for one in problem.objectives[1:]],
         references=[_reference(one, objective) for one in problem.references],
-        seeds=[{"name": name, "text": text.strip()} for name, text in problem.seeds.items()],
+        seeds=[{"name": name, "text": text.strip()} for name, text in problem.seeds.items()] if seeds else [],
     )
 
 

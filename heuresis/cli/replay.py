@@ -1,0 +1,40 @@
+"""`heuresis replay`: a campaign again, from its stored replies and verdicts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from heuresis.cli.model_options import Prompts
+from heuresis.cli.options import DEFAULT_STORAGE, CampaignArgument, Storage
+from heuresis.cli.output import say
+from heuresis.cli.stores import choose, open_store
+from heuresis.errors import ConfigError
+
+
+def replay(
+    campaign: CampaignArgument = None,
+    new: Annotated[str | None, typer.Option("--new", metavar="NAME", help="Default: CAMPAIGN-replay.")] = None,
+    rejudge: Annotated[bool, typer.Option("--rejudge", help="Evaluate every program again.")] = False,
+    prompts: Prompts = None,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Run a campaign again from its stored replies; nothing is sent or spent.
+
+    Every step must come out as it did; the first that does not is named. The
+    replay is a campaign of its own in the same store.
+    """
+    from heuresis.agent.replaying import replay_campaign
+
+    with open_store(storage) as store:
+        record = choose(store, campaign, tell=True)
+        target = new or f"{record.name}-replay"
+        if store.campaign(target) is not None:
+            raise ConfigError("--new", "the name of no campaign yet", target)
+        done = replay_campaign(store, record, target, rejudge=rejudge, prompts=prompts)
+    judged = "made again" if rejudge else "from the store"
+    say(f"{target}: {done.steps:,} steps as in {record.name}.", "bold")
+    say(f"{done.calls:,} replies from the store, {done.verdicts:,} verdicts {judged}; nothing was sent or spent.")
+    for change in done.changed:
+        say(f"  verdict changed: {change}")

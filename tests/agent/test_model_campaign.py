@@ -1,0 +1,203 @@
+"""A campaign with a language model over real HTTP: no fault of a provider loses money, a reply or the campaign."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from heuresis.agent.asking import Asking
+from heuresis.agent.budget import Budget
+from heuresis.agent.campaign import Campaign
+from heuresis.agent.progress import Progress
+from heuresis.agent.replaying import replay_campaign
+from heuresis.agent.run import Outcome, run_campaign
+from heuresis.archive.check import check
+from heuresis.archive.store import Store
+from heuresis.errors import ConfigError
+from heuresis.testing import answers
+from heuresis.testing.answers import Answer
+from heuresis.testing.server import ModelServer, Received
+
+TINY = f"{Path(__file__).parents[1] / 'fixtures' / 'tiny.py'}:Tiny"
+KEY = "sk-canary-5d1f0c6b2a"
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    return KEY
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path / 'store.db'}") as opened:
+        yield opened
+
+
+class Provider:
+    """Answers with a program of its own for every request, except where `fault` says otherwise. Thread-safe."""
+
+    def __init__(self, fault: Callable[[random.Random], Answer | None] = lambda rng: None) -> None:
+        self._rng = random.Random(1)
+        self._lock = threading.Lock()
+        self._fault = fault
+        self.given: list[Answer] = []
+
+    def __call__(self, received: Received) -> Answer:
+        with self._lock:
+            line = f"{self._rng.uniform(0, 4):.6f} * x + {self._rng.uniform(0, 2):.6f}"
+            text = f"A straight line.\n```python\ndef guess(x):\n    return {line}\n```\n"
+            answer = self._fault(self._rng) or answers.Text(text, prompt_tokens=200, completion_tokens=40)
+            self.given.append(answer)
+            return answer
+
+
+def campaign(server: ModelServer, **more: object) -> Campaign:
+    budget = more.pop("budget", Budget(evaluations=30))
+    method, settings = str(more.pop("method", "sequential")), more.pop("method_settings", {})
+    asking = Asking("openai/stand-in", api_base=server.url, **({"price": "1,2", "concurrency": 8} | more))  # type: ignore[arg-type]
+    return Campaign(TINY, method, "asked", method_settings=settings, budget=budget, asking=asking)  # type: ignore[arg-type]
+
+
+def run(one: Campaign, store: Store, observer: Callable[[Progress], None] = lambda now: None) -> Outcome:
+    return run_campaign(one, store, 2, observer, threading.Event())
+
+
+def test_every_fault_is_accounted_for_by_kind(store):
+    kinds = {
+        answers.EmptyChoices(): "empty",
+        answers.Html(): "not_json",
+        answers.TruncatedJson(): "cut",
+        answers.Malformed(): "malformed",
+        answers.Status(500): "server",
+        answers.Status(529): "overloaded",
+        answers.Reset(): "connection",
+    }
+
+    def fault(rng: random.Random) -> Answer | None:
+        return rng.choice(list(kinds)) if rng.random() < 0.2 else None
+
+    provider = Provider(fault)
+    with ModelServer(provider) as server:
+        outcome = run(campaign(server, budget=Budget(evaluations=60), concurrency=16), store)
+    totals = store.totals("asked")
+    assert "60 evaluations" in outcome.reason
+    assert totals.faults == Counter(kinds[one] for one in provider.given if one in kinds)
+    assert totals.calls == len(provider.given)
+    assert totals.evaluated == 60
+    assert store.open_calls("asked") == []
+    assert check(store) == []
+
+
+def test_a_replay_takes_the_same_steps_and_sends_nothing(store):
+    with ModelServer(Provider()) as server:
+        outcome = run(campaign(server), store)
+        sent = len(server.received)
+        done = replay_campaign(store, outcome.record, "again")
+        assert len(server.received) == sent
+    assert store.log("again") == store.log("asked")
+    assert done.calls == sum(step.kind == "reply" for step in store.log("asked"))
+    assert store.totals("again").usd == 0.0
+    assert check(store) == []
+
+
+def test_a_replay_names_the_reply_that_is_missing(store, tmp_path):
+    with ModelServer(Provider()) as server:
+        outcome = run(campaign(server, budget=Budget(evaluations=8)), store)
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        connection.execute("UPDATE call SET reply = NULL WHERE id = 3")
+        connection.commit()
+    with pytest.raises(ConfigError, match=r"a stored reply to question 0 of brief \d+"):
+        replay_campaign(store, outcome.record, "again")
+
+
+@pytest.mark.parametrize(("limit", "spent"), [("usd", 0.02), ("tokens", 20_000), ("calls", 9)])
+def test_a_budget_is_never_passed_in_our_ledger_even_when_nothing_is_counted(store, limit, spent):
+    def uncounted(rng: random.Random) -> Answer:
+        return answers.Text("```python\ndef guess(x):\n    return 3.0 * x\n```", usage=False)
+
+    most: list[float] = []
+    with ModelServer(Provider(uncounted)) as server:
+        one = campaign(server, budget=Budget(**{limit: spent}), method_settings={"improve.max_tokens": "500"})
+        outcome = run(one, store, lambda now: most.append(getattr(now, limit)))
+    assert outcome.reason.startswith("budget of")
+    assert 0 < max(most) <= spent
+    assert getattr(store.totals("asked"), limit) <= spent
+    assert any(call.reply.tokens.estimated for call in store.calls("asked") if call.reply)
+
+
+def test_dollars_are_not_limited_for_a_model_without_a_price(store):
+    with ModelServer(Provider()) as server, pytest.raises(ConfigError, match="--max-usd: expected a model whose price"):
+        run(campaign(server, price="", budget=Budget(usd=1.0)), store)
+    assert server.received == []
+    assert store.campaigns() == []
+
+
+def test_while_the_endpoint_is_down_the_campaign_waits_and_nothing_fails(store):
+    seen: list[int] = []
+    with ModelServer(Provider()) as server:
+
+        def at_ten(now: Progress) -> None:
+            seen.append(now.evaluations)
+            if now.evaluations >= 10 and len(outages) == 0:
+                outages.append(time.monotonic())
+                server.down()
+                threading.Timer(3.0, server.up).start()
+
+        outages: list[float] = []
+        run(campaign(server), store, at_ten)
+    totals = store.totals("asked")
+    assert totals.evaluated == 30
+    assert set(totals.faults) == {"connection"}
+    assert totals.by_status.get("refused", 0) == 0
+
+
+def test_a_key_that_is_not_accepted_stops_at_once_with_a_sentence_without_the_key(store, key):
+    with ModelServer(answers.INVALID_KEY) as server:
+        with pytest.raises(ConfigError) as caught:
+            run(campaign(server, concurrency=1), store)
+        assert len(server.received) == 1
+    assert "does not accept the key" in str(caught.value)
+    assert key not in str(caught.value)
+
+
+def test_the_key_is_in_no_row_of_the_store(store, key, tmp_path):
+    def echo(rng: random.Random) -> Answer | None:
+        if rng.random() < 0.3:
+            return answers.Status(500, '{"error": {"message": "cannot handle {key}"}}')
+        return None
+
+    with ModelServer(Provider(echo)) as server:
+        run(campaign(server, budget=Budget(evaluations=10)), store)
+    assert store.totals("asked").faults
+    for call in store.calls("asked"):
+        assert key not in repr(call)
+    store.close()
+    for file in tmp_path.iterdir():
+        assert key.encode() not in file.read_bytes()
+
+
+def test_another_model_is_another_campaign(store):
+    with ModelServer(Provider()) as server:
+        run(campaign(server, budget=Budget(evaluations=5)), store)
+        other = Campaign(TINY, "sequential", "asked", asking=Asking("openai/other", api_base=server.url, price="1,2"))
+        with pytest.raises(ConfigError, match="'openai/stand-in' as when it was started"):
+            run(other, store)
+        without = Campaign(TINY, "sequential", "asked")
+        with pytest.raises(ConfigError, match="model"):
+            run(without, store)
+
+
+def test_a_method_and_a_model_that_do_not_fit_are_told():
+    with pytest.raises(ConfigError, match="no model with method genetic"):
+        _ = Campaign(TINY, "genetic", asking=Asking("openai/stand-in")).method
+    with pytest.raises(ConfigError, match="a language model for method funsearch"):
+        _ = Campaign(TINY, "funsearch").method
