@@ -1,8 +1,9 @@
 """How many calls may be in flight, and when the next may be sent: one `BackOff` for all calls of a campaign.
 
-The number follows additive increase and multiplicative decrease, as congestion windows do: Chiu, Jain, "Analysis of the
-Increase and Decrease Algorithms for Congestion Avoidance in Computer Networks", 1989, and RFC 5681 section 3.1. Nothing
-here waits or reads a clock; times are seconds of one clock of the caller's, which never goes back.
+The number is halved when the provider asks for fewer calls and grows by half a call with every answer: multiplicative
+decrease as in Chiu, Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance in Computer
+Networks", 1989, and a growth as in the slow start of RFC 5681, section 3.1, because a refused call costs nothing.
+Nothing here waits or reads a clock; times are seconds of one clock of the caller's, which never goes back.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from heuresis.archive.calls import Fault
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 ODD_IN_A_ROW = 3
-"""So many bad answers without a good one between them are an outage too: a proxy's web page, calls that hang."""
+"""So many bad answers without a good one between them are an outage: errors, a proxy's web page, calls that hang. One
+error now and then is no reason to slow down."""
+_GROWTH = 0.5
+_ASKS_FOR_LESS = frozenset({Fault.RATE_LIMIT, Fault.OVERLOADED})
 
 
 class BackOff:
@@ -55,7 +59,7 @@ class BackOff:
         if sent <= self._decreased:
             return  # it says how things were before the fault
         self._pauses = self._odd = 0
-        self._window = min(float(self._limit), self._window + 1 / self._window)
+        self._window = min(float(self._limit), self._window + _GROWTH)
 
     def failed(self, fault: Fault, retry_after: float | None, *, sent: float, now: float) -> None:
         """A call that was sent at `sent` came to a fault. `retry_after`: seconds the provider asked for."""
@@ -66,12 +70,12 @@ class BackOff:
         match treatment(fault):
             case Treatment.GIVE_UP:
                 self.succeeded(sent=sent)
-            case Treatment.RETRY:
+            case Treatment.WAIT if fault in _ASKS_FOR_LESS or retry_after is not None:
+                self._decrease(retry_after, now)
+            case Treatment.WAIT | Treatment.RETRY:
                 self._odd += 1
                 if self._odd >= ODD_IN_A_ROW:
                     self._decrease(retry_after, now)
-            case Treatment.WAIT:
-                self._decrease(retry_after, now)
             case Treatment.STOP:
                 pass  # the campaign ends
 

@@ -1,4 +1,4 @@
-"""The calls in flight halve once for a burst of faults and grow again by one; an outage is probed singly."""
+"""The calls in flight halve once for a burst of faults and grow again with the answers; an outage is probed singly."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_nothing_is_sent_during_the_pause_and_it_ends() -> None:
 def test_the_pauses_double_up_to_a_minute() -> None:
     back, now, pauses = back_off(), 0.0, []
     for _ in range(10):
-        back.failed(Fault.CONNECTION, None, sent=now, now=now + 0.001)
+        back.failed(Fault.OVERLOADED, None, sent=now, now=now + 0.001)
         now = wake(back, now + 0.001)
         pauses.append(now)
     lengths = [after - before for before, after in zip([0.0, *pauses], pauses, strict=False)]
@@ -68,16 +68,16 @@ def test_the_pauses_double_up_to_a_minute() -> None:
 def test_a_success_starts_the_pauses_again_from_the_shortest() -> None:
     back = back_off()
     for sent in (0.0, 10.0, 20.0):
-        back.failed(Fault.SERVER, None, sent=sent, now=sent + 1)
+        back.failed(Fault.OVERLOADED, None, sent=sent, now=sent + 1)
     back.succeeded(sent=30.0)
-    back.failed(Fault.SERVER, None, sent=40.0, now=41.0)
+    back.failed(Fault.OVERLOADED, None, sent=40.0, now=41.0)
     assert wake(back, 41.0) - 41.0 <= 0.5
 
 
 def test_a_second_pause_in_a_row_lets_one_call_through_at_a_time() -> None:
     back = back_off(16)
-    back.failed(Fault.CONNECTION, None, sent=0.0, now=1.0)
-    back.failed(Fault.CONNECTION, None, sent=5.0, now=6.0)
+    back.failed(Fault.OVERLOADED, None, sent=0.0, now=1.0)
+    back.failed(Fault.OVERLOADED, None, sent=5.0, now=6.0)
     now = wake(back, 6.0)
     assert back.room([], now) == 1
     assert back.room([now], now + 1) == 0
@@ -87,8 +87,8 @@ def test_a_second_pause_in_a_row_lets_one_call_through_at_a_time() -> None:
 
 def test_calls_that_hang_since_before_the_outage_do_not_stop_the_probe() -> None:
     back = back_off(16)
-    back.failed(Fault.CONNECTION, None, sent=0.0, now=1.0)
-    back.failed(Fault.CONNECTION, None, sent=5.0, now=6.0)
+    back.failed(Fault.OVERLOADED, None, sent=0.0, now=1.0)
+    back.failed(Fault.OVERLOADED, None, sent=5.0, now=6.0)
     hanging = [0.0] * 9
     assert back.room(hanging, wake(back, 6.0)) == 1
     assert back.room([0.0] * 16, wake(back, 6.0)) == 0
@@ -116,16 +116,28 @@ def test_a_late_wish_of_the_same_burst_makes_the_pause_longer_but_not_the_window
     assert back.room([], 32.0) == 8
 
 
-def test_successes_grow_the_window_by_about_one_for_each_full_window() -> None:
+def test_every_second_success_makes_room_for_one_more_up_to_the_limit() -> None:
     back = back_off(16)
     back.failed(Fault.RATE_LIMIT, None, sent=0.0, now=1.0)
     now = wake(back, 1.0)
-    for _ in range(9):  # 8 + 9 * (1/8 .. 1/9) is just above 9
+    for _ in range(4):
         back.succeeded(sent=now)
-    assert back.room([], now) == 9
+    assert back.room([], now) == 10
     for _ in range(1000):
         back.succeeded(sent=now)
     assert back.room([], now) == 16
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER, Fault.CONNECTION])
+def test_an_error_now_and_then_is_no_reason_to_slow_down_and_three_in_a_row_are(fault: Fault) -> None:
+    back = back_off(16)
+    for sent in range(10):
+        back.failed(fault, None, sent=sent, now=sent + 0.2)
+        back.succeeded(sent=sent + 0.3)
+    assert back.room([], 11.0) == 16
+    for sent in (11.0, 12.0, 13.0):
+        back.failed(fault, None, sent=sent, now=sent + 0.2)
+    assert back.room([], wake(back, 13.2)) == 8
 
 
 def test_one_bad_answer_changes_nothing_and_three_in_a_row_are_an_outage() -> None:
@@ -143,8 +155,8 @@ def test_one_bad_answer_changes_nothing_and_three_in_a_row_are_an_outage() -> No
 
 def test_a_refusal_of_one_ask_shows_that_the_endpoint_is_up() -> None:
     back = back_off(16)
-    back.failed(Fault.CONNECTION, None, sent=0.0, now=1.0)
-    back.failed(Fault.CONNECTION, None, sent=5.0, now=6.0)
+    back.failed(Fault.OVERLOADED, None, sent=0.0, now=1.0)
+    back.failed(Fault.OVERLOADED, None, sent=5.0, now=6.0)
     now = wake(back, 6.0)
     back.failed(Fault.CONTEXT_LENGTH, None, sent=now, now=now + 1)
     assert back.room([], now + 1) > 1
