@@ -3,8 +3,8 @@
     python benchmarks/model_calls.py [--evaluations 200] [--concurrency 16] [--seconds 2.0] [--faults 0.2]
 
 The model is the local stand-in server that Heuresis ships, over real HTTP: each answer takes `seconds`, so that
-`concurrency / seconds` calls a second are the most there can be. The second campaign has faults, which come at once, and
-some of them ask for fewer calls: its rate says how soon the campaign is back at work.
+`concurrency / seconds` calls a second are the most there can be. The second campaign has faults, which come at once,
+and some of them ask for fewer calls: its rate says how soon the campaign is back at work.
 """
 
 from __future__ import annotations
