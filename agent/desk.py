@@ -257,10 +257,11 @@ class Desk:
                 "Everything paid for is kept; repeat the command to go on."
             )
 
-    def drain(self, arrived: queue.SimpleQueue[Any]) -> None:
+    def drain(self, arrived: queue.SimpleQueue[Any], show: Callable[[], None]) -> None:
         """Wait for what is in flight and keep it: it is paid for. At most a call's deadline long."""
         end = time.monotonic() + self._terms.call_seconds + 5.0
         while self._flights and time.monotonic() < end:
+            show()
             try:
                 item = arrived.get(timeout=0.25)
             except queue.Empty:

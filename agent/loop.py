@@ -100,12 +100,15 @@ class Loop:
     def run(self) -> str:
         """Until the budget is spent (says how), or until told to stop (an empty string)."""
         try:
-            return self._search()
+            reason = self._search()
         finally:
             if self._desk is not None:
-                self._desk.drain(self._arrived)
+                self._desk.drain(self._arrived, self._show)
             with self._store.transaction(durable=False) as transaction:
                 transaction.add_active(self._name, self._tracker.unsaved_seconds())
+        self._tracker.called()
+        self._observer(self._tracker.progress(self._pending, force=True))
+        return reason
 
     def _search(self) -> str:
         if self._desk is not None:
@@ -116,9 +119,7 @@ class Loop:
         self._work(until_seeded=True)
         self._check_seeds()
         self._next_number = self._store.totals(self._name).briefs
-        reason = self._work(until_seeded=False)
-        self._observer(self._tracker.progress(self._pending, force=True))
-        return reason
+        return self._work(until_seeded=False)
 
     def finish_open(self) -> None:
         """Only what a person added and nobody has judged yet. Asks for no brief and no model."""
@@ -136,10 +137,13 @@ class Loop:
             if not self._pending and not self._ready and not (self._desk and self._desk.busy):
                 return self._over_by(until_seeded=until_seeded)
             self._commit(self._collect())
-            self._observer(self._tracker.progress(self._pending, self._desk.in_flight if self._desk else 0))
+            self._show()
             if self._stale >= _MAX_STALE:
                 return f"the method proposed {_MAX_STALE:,} programs in a row that were known or refused"
         return ""
+
+    def _show(self) -> None:
+        self._observer(self._tracker.progress(self._pending, self._desk.in_flight if self._desk else 0))
 
     def _over_by(self, *, until_seeded: bool) -> str:
         if self._desk is not None and self._desk.broke:
