@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +35,7 @@ def fake_model(
     _start(server, port)
     try:
         _tell(server.url)
-        threading.Event().wait()
+        _wait()
     finally:
         server.close()
 
@@ -44,6 +45,13 @@ def _start(server: ModelServer, port: int) -> None:
         server.start()
     except OSError as error:
         raise ConfigError("--port", "a port that is free", str(port), f"{error.strerror or error}.") from error
+
+
+def _wait() -> None:
+    """Until Ctrl-C or SIGTERM; also where the shell that started us in the background has them ignored."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.default_int_handler)
+    threading.Event().wait()
 
 
 def _tell(url: str) -> None:
