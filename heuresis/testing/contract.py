@@ -55,7 +55,7 @@ address; then the checks of faults ask only that it answers."""
 _SECONDS = 10.0
 """For calls that are expected to be answered."""
 _DEADLINE_SECONDS = 0.5
-_SLACK_SECONDS = 1.5
+_SLACK_SECONDS = 5.5
 """After the deadline, for a busy machine."""
 _THREADS = 16
 _FAULTS: Sequence[Answer] = (
@@ -63,7 +63,7 @@ _FAULTS: Sequence[Answer] = (
     *(INVALID_KEY, FORBIDDEN, MODEL_NOT_FOUND, TruncatedBody(), TruncatedJson(), Malformed(), Malformed("[]"), Html()),
     *(EmptyChoices(), NullContent(), EmptyContent(), Filtered(), Reset(), CutStream(), ToolCall("act", {})),
 )
-_SILENCES: Sequence[Answer] = (HangBeforeHeaders(), HangInBody(), SlowDrip("drop by drop", 0.008))
+_SILENCES: Sequence[Answer] = (HangBeforeHeaders(), HangInBody(), SlowDrip("drop by drop", 0.025))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -16,6 +19,7 @@ import pytest
 from heuresis.agent.asking import Asking
 from heuresis.agent.budget import Budget
 from heuresis.agent.campaign import Campaign
+from heuresis.agent.models.callable_model import CallableModel
 from heuresis.agent.progress import Progress
 from heuresis.agent.replaying import replay_campaign
 from heuresis.agent.run import Outcome, run_campaign
@@ -183,6 +187,78 @@ def test_the_key_is_in_no_row_of_the_store(store, key, tmp_path):
     store.close()
     for file in tmp_path.iterdir():
         assert key.encode() not in file.read_bytes()
+
+
+SPY = f"""import os
+
+def guess(x):
+    seen = repr(dict(os.environ)) + open("/proc/self/environ").read() + open("/proc/self/cmdline").read()
+    if {KEY[:9]!r} + {KEY[9:]!r} in seen:
+        raise RuntimeError("found it")
+    return 3.0 * x
+"""
+
+
+def test_the_key_is_in_no_jail_and_no_prompt(store, key):
+    with ModelServer(answers.Text(f"```python\n{SPY}```")) as server:
+        run(campaign(server, budget=Budget(evaluations=3)), store)
+        assert all(key not in repr(received.body) for received in server.received)
+        assert any(key in received.headers["authorization"] for received in server.received)
+    [entry] = [one for one in store.entries("asked") if one.proposal.operator == "improve" and one.proposal.program][:1]
+    assert entry.evaluation.status == "scored"
+
+
+@pytest.mark.parametrize("answer", [answers.INVALID_KEY, answers.CONTEXT_LENGTH])
+def test_the_key_is_in_nothing_that_is_printed(tmp_path, key, answer):
+    with ModelServer(answer) as server:
+        words = ["run", TINY, "--storage", f"sqlite:///{tmp_path}/s.db", "--method", "sequential", "--evaluations", "4"]
+        words += ["--model", "openai/stand-in", "--api-base", server.url, "--max-calls", "30"]
+        done = subprocess.run([sys.executable, "-m", "heuresis", *words], capture_output=True, text=True, timeout=100)
+        assert server.received
+    assert key not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_any_python_function_can_be_the_model(store):
+    slopes = iter(range(1000))
+    lock = threading.Lock()
+
+    def answer(messages: list[dict[str, str]]) -> str:
+        assert [message["role"] for message in messages[:2]] == ["system", "user"]
+        with lock:
+            return f"```python\ndef guess(x):\n    return {next(slopes)} * x\n```"
+
+    asking = Asking(model=CallableModel(answer, name="my own"), concurrency=4)
+    run(Campaign(TINY, "random", "own", budget=Budget(evaluations=12), asking=asking), store)
+    assert store.totals("own").evaluated == 12
+    assert {call.model for call in store.calls("own")} == {"my own"}
+    assert all(call.reply is None or call.reply.tokens.estimated for call in store.calls("own"))
+    assert store.totals("own").tokens > 0
+
+
+@pytest.mark.parametrize("method", ["funsearch", "meta_agent", "random"])
+def test_every_method_that_asks_is_replayed_step_by_step(store, method):
+    def design(received: Received) -> Answer:
+        provided = provider(received)
+        text = provided.text if isinstance(provided, answers.Text) else ""
+        line = text.split("return ")[-1].split("\n")[0]
+        version = "_v2" if "guess_v2" in str(received.body) else ""
+        code = f"def guess{version}(x):\n    return {line}\n"
+        if '"thought"' in str(received.body):
+            return answers.Text(json.dumps({"thought": "A line.", "name": "line", "code": code}))
+        return answers.Text(f"```python\n{code}```")
+
+    def fault(rng: random.Random) -> Answer | None:
+        return answers.EmptyChoices() if rng.random() < 0.1 else None
+
+    provider = Provider(fault)
+    with ModelServer(design) as server:
+        outcome = run(campaign(server, method=method, budget=Budget(evaluations=20)), store)
+    scored = [one for one in store.entries("asked") if one.evaluation.score and one.proposal.model]
+    assert len(scored) >= 5
+    replay_campaign(store, outcome.record, "again")
+    assert store.log("again") == store.log("asked")
+    assert check(store) == []
 
 
 def test_another_model_is_another_campaign(store):
