@@ -25,6 +25,7 @@ from heuresis.cli.looks import looks
 from heuresis.cli.replay import replay
 from heuresis.cli.run import run
 from heuresis.cli.show import diff, show
+from heuresis.cli.verify import verify
 
 app = typer.Typer(
     name="heuresis",
@@ -59,7 +60,7 @@ _SEARCH, _LOOK, _JUDGE, _REST = "Search", "Look at what was found", "Judge", "Pr
 for _panel, _commands in {
     _SEARCH: (run, demo, add, replay),
     _LOOK: (top, show, diff, lineage, campaigns, cost, calls, looks),
-    _JUDGE: (evaluate, judge_held_out),
+    _JUDGE: (evaluate, judge_held_out, verify),
     _REST: (problems, methods, doctor, fake_model),
 }.items():
     for _command in _commands:
