@@ -9,6 +9,7 @@ from pathlib import Path
 from heuresis.agent.budget import Budget
 from heuresis.agent.desk import Terms
 from heuresis.agent.models.catalog import load_model
+from heuresis.agent.models.litellm_model import LitellmModel
 from heuresis.agent.models.prices import price_of, read_price
 from heuresis.agent.models.protocol import Model
 from heuresis.agent.protocols import Method, Render
@@ -67,6 +68,8 @@ class Asking:
     def terms(self, budget: Budget) -> Terms:
         """Raises ConfigError for a name or a price that is wrong, and for a limit in dollars without a price."""
         model = self.model or load_model(self.model_name, api_base=self.api_base, stream=self.stream)
+        if isinstance(model, LitellmModel):
+            model.check_key()
         price = read_price(self.price) if self.price else price_of(self.name, api_base=self.api_base)
         if budget.usd is not None and price is None:
             raise ConfigError(

@@ -86,6 +86,8 @@ class Desk:
         self._refused = 0
         """Requests that the provider refused in a row."""
         self._last_answer = time.monotonic()
+        self.trouble = ""
+        """Why the model is waited for, in words; empty while it answers."""
         self.broke = ""
         """Why no further call fits the budget; empty while one does."""
 
@@ -166,7 +168,9 @@ class Desk:
             reason = self._budget.beyond(usd, tokens, calls)
             if reason:
                 if not self._flights and count == 0:
-                    self.broke = f"{reason}; spent ${spent.usd:.4f}, {spent.tokens:,} tokens, {spent.calls:,} calls"
+                    costs = f"which may cost up to ${one.usd:.4f} and {one.tokens:,} tokens"
+                    done = f"spent ${spent.usd:.4f}, {spent.tokens:,} tokens, {spent.calls:,} calls"
+                    self.broke = f"{reason}, {costs}; {done}"
                 return count
         return wanted
 
@@ -241,21 +245,25 @@ class Desk:
         now = time.monotonic()
         if isinstance(came, Completion):
             self._back_off.succeeded(sent=flight.sent)
-            self._last_answer, self._refused = now, 0
+            self._last_answer, self._refused, self.trouble = now, 0, ""
             return
         self._back_off.failed(came.fault, came.retry_after, sent=flight.sent, now=now)
         what = treatment(came.fault)
         self._refused += came.fault is Fault.BAD_REQUEST
         if what is Treatment.STOP or self._refused >= _MOST_REFUSED:
-            raise ConfigError("--model", f"{self._terms.model.name} to answer", words(came.fault), f"It said: {came}")
+            expected = f"an answer of {self._terms.model.name}"
+            raise ConfigError("--model", expected, f"none, because {words(came.fault)}", f"It said: {came}"[:300])
         if what is not Treatment.WAIT:
             self._last_answer = now
-        elif now - self._last_answer > LONGEST_OUTAGE_SECONDS:
-            minutes = LONGEST_OUTAGE_SECONDS / 60
-            raise Unavailable(
-                f"no answer of the model for {minutes:g} minutes: {words(came.fault)} ({came}). "
-                "Everything paid for is kept; repeat the command to go on."
-            )
+            return
+        self.trouble = f"{words(came.fault)} ({str(came)[:200]}); asking again"
+        if now - self._last_answer <= LONGEST_OUTAGE_SECONDS:
+            return
+        minutes = LONGEST_OUTAGE_SECONDS / 60
+        raise Unavailable(
+            f"no answer of the model for {minutes:g} minutes: {words(came.fault)} ({came}). "
+            "Everything paid for is kept; repeat the command to go on."
+        )
 
     def drain(self, arrived: queue.SimpleQueue[Any], show: Callable[[], None]) -> None:
         """Wait for what is in flight and keep it: it is paid for. At most a call's deadline long."""

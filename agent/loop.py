@@ -143,7 +143,8 @@ class Loop:
         return ""
 
     def _show(self) -> None:
-        self._observer(self._tracker.progress(self._pending, self._desk.in_flight if self._desk else 0))
+        calls, trouble = (self._desk.in_flight, self._desk.trouble) if self._desk else (0, "")
+        self._observer(self._tracker.progress(self._pending, calls, trouble))
 
     def _over_by(self, *, until_seeded: bool) -> str:
         if self._desk is not None and self._desk.broke:

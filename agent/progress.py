@@ -38,6 +38,8 @@ class Progress:
     tokens: int = 0
     faults: Mapping[str, int] = field(default_factory=dict)
     """Calls that gave nothing usable, by kind."""
+    trouble: str = ""
+    """Why the model is waited for, in words."""
     forced: bool = False
     """The last one of a run."""
 
@@ -102,7 +104,7 @@ class Tracker:
         """Take note of a call to the model that has just been settled."""
         self._stored = self._store.totals(self._name)
 
-    def progress(self, in_flight: int, calls_in_flight: int = 0, *, force: bool = False) -> Progress:
+    def progress(self, in_flight: int, calls_in_flight: int = 0, trouble: str = "", *, force: bool = False) -> Progress:
         now, evaluated = time.monotonic(), self._stored.evaluated
         self._arrivals.append((now, evaluated))
         while len(self._arrivals) > 2 and self._arrivals[1][0] < now - _RATE_WINDOW_SECONDS:
@@ -125,6 +127,7 @@ class Tracker:
             self._stored.usd,
             self._stored.tokens,
             self._stored.faults,
+            trouble,
             force,
         )
 

@@ -32,7 +32,7 @@ def run_campaign(campaign: Campaign, store: Store, workers: int, observer: Obser
 
     Raises ConfigError before anything is spent; Unavailable when a part of ours stays gone (all verdicts are kept).
     """
-    _ = campaign.method, campaign.terms  # mistakes in them are told first
+    _ = campaign.method, campaign.terms, campaign.render  # mistakes in them are told first
     record = campaign.prepare(store)
     with Pool(campaign.setup(record), workers) as pool:  # first of all: without a jail, nothing is begun
         if store.campaign(record.name) is None:

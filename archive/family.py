@@ -24,7 +24,11 @@ _RANGE = (
     .order_by(_g.hash)
     .limit(_SHOWN + 1)
 )
-_FIRST = select(func.min(_n.sequence)).where(_n.program_id.in_(_IDS)).group_by(_n.program_id)
+_FIRST = (
+    select(func.min(_n.sequence))
+    .where(_n.program_id.in_(_IDS), _n.campaign_id == bindparam("campaign"))
+    .group_by(_n.program_id)
+)
 _KIN = (
     select(_n.program_id, _g.hash, _p.operator, _n.proposal_id, _n.status, _n.score, _n.sequence)
     .join(schema.program, _g.id == _n.program_id)
@@ -42,6 +46,7 @@ _CHILDREN = (
     select(_p.program_id)
     .join(schema.parent, schema.parent.c.proposal_id == _p.id)
     .where(schema.parent.c.program_id == bindparam("program"), _p.program_id.is_not(None))
+    .where(_p.campaign_id == bindparam("campaign"))
     .distinct()
 )
 
@@ -62,14 +67,14 @@ def resolve(connection: Connection, program_id: str) -> tuple[int, str]:
     return rows[0].id, rows[0].hash.hex()
 
 
-def ancestors(connection: Connection, program: int, depth: int) -> list[Kin]:
+def ancestors(connection: Connection, campaign: int, program: int, depth: int) -> list[Kin]:
     """The program and those it came from, a generation at a time; each once, so a cycle ends the walk."""
     seen: set[int] = set()
     found: list[Kin] = []
     generation = [program]
     for distance in range(depth + 1):
         seen.update(generation)
-        kin, above = _kin(connection, generation, distance)
+        kin, above = _kin(connection, campaign, generation, distance)
         found += kin
         generation = [one for one in above if one not in seen]
         if not generation:
@@ -77,15 +82,15 @@ def ancestors(connection: Connection, program: int, depth: int) -> list[Kin]:
     return found
 
 
-def children(connection: Connection, program: int) -> list[Kin]:
+def children(connection: Connection, campaign: int, program: int) -> list[Kin]:
     """Programs with this one among the parents of a proposal of theirs."""
-    ids = connection.execute(_CHILDREN, {"program": program}).scalars().all()
-    return _kin(connection, [one for one in ids if one is not None and one != program], 1)[0]
+    ids = connection.execute(_CHILDREN, {"program": program, "campaign": campaign}).scalars().all()
+    return _kin(connection, campaign, [one for one in ids if one is not None and one != program], 1)[0]
 
 
-def _kin(connection: Connection, programs: Iterable[int], depth: int) -> tuple[list[Kin], list[int]]:
-    """How these programs first came about, and the row ids of their parents."""
-    rows = connection.execute(_KIN, {"ids": list(programs)}).all()
+def _kin(connection: Connection, campaign: int, programs: Iterable[int], depth: int) -> tuple[list[Kin], list[int]]:
+    """How these programs first came about in the campaign, and the row ids of their parents."""
+    rows = connection.execute(_KIN, {"ids": list(programs), "campaign": campaign}).all()
     parents: dict[int, list[str]] = {row.proposal_id: [] for row in rows}
     above: dict[int, None] = {}
     for proposal, parent, identity in connection.execute(_PARENTS, {"ids": list(parents)}):

@@ -238,15 +238,30 @@ class StoreReader:
         """Entries by how they ended."""
         return {Status(name): count for name, count in self.totals(campaign).by_status.items()}
 
-    def lineage(self, program_id: str, depth: int = 1000) -> list[Kin]:
-        """The program and its ancestors, nearest first, each once, up to this many generations."""
+    def lineage(self, campaign: str, program_id: str, depth: int = 1000) -> list[Kin]:
+        """The program and its ancestors in a campaign, nearest first, each once, up to this many generations."""
         with self.snapshot() as connection:
-            return family.ancestors(connection, family.resolve(connection, program_id)[0], depth)
+            number, program = state.read(connection, campaign).id, family.resolve(connection, program_id)[0]
+            return family.ancestors(connection, number, program, depth)
 
-    def children(self, program_id: str) -> list[Kin]:
-        """Programs proposed from this one, in the order of their verdicts."""
+    def children(self, campaign: str, program_id: str) -> list[Kin]:
+        """Programs proposed from this one in a campaign, in the order of their verdicts."""
         with self.snapshot() as connection:
-            return family.children(connection, family.resolve(connection, program_id)[0])
+            number, program = state.read(connection, campaign).id, family.resolve(connection, program_id)[0]
+            return family.children(connection, number, program)
+
+    def full_id(self, program_id: str) -> str:
+        """Of the program that a unique beginning of 4 or more hex digits means. Raises ConfigError."""
+        with self.snapshot() as connection:
+            return family.resolve(connection, program_id)[1]
+
+    def campaigns_with(self, program_id: str) -> list[str]:
+        """Names of the campaigns that have a verdict on the program, in the order in which they were made."""
+        with self.snapshot() as connection:
+            row_id, _ = family.resolve(connection, program_id)
+            names = select(schema.campaign.c.name).join(schema.entry, _n.campaign_id == schema.campaign.c.id)
+            names = names.where(_n.program_id == row_id).distinct().order_by(schema.campaign.c.id)
+            return list(connection.execute(names.add_columns(schema.campaign.c.id)).scalars())
 
     def notes_of(self, campaign: str, brief: int) -> Mapping[int, Note]:
         """Item -> note, of a brief."""

@@ -15,6 +15,7 @@ from heuresis.errors import ConfigError
 from heuresis.evaluators.problem import Problem
 
 SHIPPED: Mapping[str, str] = {
+    "circle_packing": "heuresis.evaluators.problems.circle_packing:CirclePacking",
     "online_bin_packing": "heuresis.evaluators.problems.online_bin_packing:OnlineBinPacking",
 }
 

@@ -20,6 +20,7 @@ from heuresis.agent.models.guard import guarded
 from heuresis.agent.models.http_faults import Refusal, fault_of
 from heuresis.agent.models.protocol import Completion, ModelFault
 from heuresis.archive.calls import Ask, Fault
+from heuresis.errors import ConfigError
 
 if TYPE_CHECKING:
     import httpx
@@ -56,6 +57,15 @@ class LitellmModel:
 
     def __repr__(self) -> str:
         return f"LitellmModel({self._name!r})"
+
+    def check_key(self) -> None:
+        """Raises ConfigError when the provider wants a key that is not in the environment. Sends nothing."""
+        if self._key is not None or self._base is not None:
+            return
+        missing = _litellm().validate_environment(self._name).get("missing_keys") or []
+        if missing:
+            what = f"the key of {self._name.partition('/')[0]}"
+            raise ConfigError(" and ".join(missing), what, "nothing", "Set it in the environment.")
 
     def complete(self, ask: Ask, seconds: float) -> Completion:
         keys = () if self._key is None else (self._key,)

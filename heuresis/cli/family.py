@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heuresis.cli.options import DEFAULT_STORAGE, Format, Formats, Storage
+from heuresis.cli.options import DEFAULT_STORAGE, Format, Formats, OwnCampaign, Storage
 from heuresis.cli.output import Column, print_rows, say
 from heuresis.cli.scale import Scale
 from heuresis.cli.show import ProgramId
-from heuresis.cli.stores import open_store, short
+from heuresis.cli.stores import open_store, short, tell_campaign
 
 if TYPE_CHECKING:
     from heuresis.archive.records import Entry, Kin
@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 def lineage(
     program_id: ProgramId,
     depth: Annotated[int, typer.Option("--depth", min=0, help="Generations to go back.")] = 1000,
+    campaign: OwnCampaign = None,
     form: Formats = Format.TABLE,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Show the ancestors of a program as a tree from its seeds."""
+    """Show the ancestors of a program in its campaign, as a tree from its seeds."""
     with open_store(storage) as store:
-        kin = store.lineage(program_id, depth)
-        entries = {one.program: store.entry(None, one.program) for one in kin}
+        name = store.entry(campaign, program_id).campaign
+        tell_campaign(store, name, program_id)
+        kin = store.lineage(name, program_id, depth)
+        entries = {one.program: store.entry(name, one.program) for one in kin}
         scale = _scale(store, entries[kin[0].program])
-        children = len(store.children(program_id))
+        children = len(store.children(name, program_id))
     if form is not Format.TABLE:
         print_rows(_columns(scale), [_row(one, entries[one.program], scale) for one in kin], form)
         return

@@ -12,11 +12,13 @@ from heuresis.cli.output import Column, print_rows, say
 from heuresis.cli.scale import seconds_text
 from heuresis.cli.stores import choose, open_store
 from heuresis.cli.visible import visible
+from heuresis.errors import ConfigError
 
 if TYPE_CHECKING:
     from heuresis.archive.calls import Call
+    from heuresis.archive.store import Store
 
-_NO_CALLS = "This campaign asked no language model."
+_NO_CALLS = "This campaign has made no call to a language model."
 
 
 def usd(value: float) -> str:
@@ -72,14 +74,31 @@ _COST_COLUMNS = [
 def calls(
     campaign: CampaignArgument = None,
     faults: Annotated[bool, typer.Option("--faults", help="Only calls that gave nothing usable.")] = False,
+    number: Annotated[int | None, typer.Option("--show", metavar="CALL", help="Print one: question and reply.")] = None,
     form: Formats = Format.TABLE,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """List every call to the language model. json and csv hold the raw replies too."""
     with open_store(storage) as store:
         record = choose(store, campaign, tell=form is not Format.TABLE)
+        if number is not None:
+            _print_talk(store, record.name, number)
+            return
         rows = [_row(record.name, call) for call in store.calls(record.name) if call.fault is not None or not faults]
     print_rows(_CALL_COLUMNS, rows, form, _NO_CALLS if not faults else "No call went wrong.")
+
+
+def _print_talk(store: Store, campaign: str, number: int) -> None:
+    """The messages that were sent, and what came back."""
+    call = next((one for one in store.calls(campaign, number - 1) if one.number == number), None)
+    ask = None if call is None else store.ask_of(campaign, call.brief, call.ask)
+    if call is None or ask is None:
+        raise ConfigError("--show", f"the number of a call of {campaign}", number, "`heuresis calls` lists them.")
+    for message in ask.messages:
+        say(f"--- {message.role}", "bold")
+        print(visible(message.content))
+    say(f"--- reply of {call.model}" + (f", {call.fault.value.replace('_', ' ')}" if call.fault else ""), "bold")
+    print(visible(call.reply.text or call.reply.refusal if call.reply else call.raw))
 
 
 def _row(campaign: str, call: Call) -> list[object]:

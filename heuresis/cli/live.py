@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from heuresis.cli.output import console
 from heuresis.cli.scale import seconds_text
+from heuresis.cli.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -47,6 +48,7 @@ class Lines:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._best = ""
+        self._trouble = ""
         self._next = 0.0
 
     def __enter__(self) -> Self:
@@ -61,6 +63,9 @@ class Lines:
         return
 
     def __call__(self, now: Progress) -> None:
+        if now.trouble and now.trouble != self._trouble:
+            print(f"waiting: {visible(now.trouble)}", flush=True)
+        self._trouble = now.trouble
         moment = time.monotonic()
         if now.best_program == self._best and moment < self._next and not now.forced:
             return
@@ -151,6 +156,7 @@ class Panel:
                 ("failed", board.failures(now)),
                 ("model", board.money(now)),
                 ("faults", board.faults(now)),
+                ("waiting", visible(now.trouble)),
                 ("time", board.time(now)),
             ]
         return [row for row in [*rows, ("", self._note)] if row[1]]

@@ -84,7 +84,12 @@ def run(
     campaign = Campaign(
         problem, chosen, new or name or "", *pairs, seed, allow_none=unsafe_no_sandbox, budget=given, asking=asking
     )
-    _ = campaign.problem, campaign.method, campaign.terms  # mistakes in them are told before a store is made
+    _ = (
+        campaign.problem,
+        campaign.method,
+        campaign.terms,
+        campaign.render,
+    )  # mistakes in them are told before a store is made
     with open_store(storage, create=True) as store:
         if new and store.campaign(new):
             raise ConfigError("--new", "the name of no campaign yet", new, f"To go on with it: --name {new}.")

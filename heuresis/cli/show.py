@@ -10,7 +10,7 @@ import typer
 from heuresis.cli.options import DEFAULT_STORAGE, OwnCampaign, Storage, TextOrJson
 from heuresis.cli.output import console, print_json, say
 from heuresis.cli.scale import Scale, number, seconds_text, tier_text
-from heuresis.cli.stores import open_store, short
+from heuresis.cli.stores import open_store, short, tell_campaign
 from heuresis.cli.visible import visible
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def show(
             print(store.program(program_id).text, end="")
             return
         entry = store.entry(campaign, program_id)
+        tell_campaign(store, entry.campaign, program_id)
         record = store.campaign(entry.campaign)
     assert record is not None
     if form is TextOrJson.JSON:

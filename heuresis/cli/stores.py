@@ -35,7 +35,7 @@ def choose(store: Store, name: str | None, *, tell: bool = True) -> CampaignReco
         raise ConfigError("storage", "a store with a campaign", f"{store.path}, which has none", "Start: heuresis run.")
     if name is None:
         if tell and len(records) > 1:
-            remark(f"campaign {records[-1].name}, the newest of {len(records)} (another: --campaign NAME)")
+            remark(f"campaign {records[-1].name}, the newest of {len(records)} (another: give its name)")
         return records[-1]
     for record in records:
         if record.name == name:
@@ -43,7 +43,15 @@ def choose(store: Store, name: str | None, *, tell: bool = True) -> CampaignReco
     from heuresis.cli.options import did_you_mean
 
     names = [record.name for record in records]
-    raise ConfigError("--campaign", f"one of {', '.join(names)}", name, did_you_mean(name, names))
+    raise ConfigError("campaign", f"one of {', '.join(names)}", name, did_you_mean(name, names))
+
+
+def tell_campaign(store: Store, name: str, program_id: str) -> None:
+    """On stderr, where the program is in several campaigns: which one is shown."""
+    others = [one for one in store.campaigns_with(program_id) if one != name]
+    if others:
+        listed = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        remark(f"as in campaign {name}; also in {listed} (--campaign NAME)")
 
 
 def short(program_id: str) -> str:
@@ -55,7 +63,7 @@ def unique(store: Store, program_id: str) -> str:
     """The shortest prefix of at least 8 digits that means only this program."""
     for length in range(_SHORT, len(program_id)):
         try:
-            store.lineage(program_id[:length], 0)
+            store.full_id(program_id[:length])
         except ConfigError:
             continue
         return program_id[:length]

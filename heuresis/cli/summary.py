@@ -99,10 +99,11 @@ def next_commands(
     if not best:
         return [(longer, "go on"), (shell.command("campaigns"), "what is in the store")]
     prefix = unique(store, best)
+    whose = ("--campaign", campaign.name) if len(store.campaigns_with(best)) > 1 else ()
     second = ("lineage", "how it came about") if held_out else ("test", "held-out instances")
     return [
-        (shell.command("show", prefix), "the best program"),
-        (shell.command(second[0], prefix), second[1]),
+        (shell.command("show", prefix, *whose), "the best program"),
+        (shell.command(second[0], prefix, *whose), second[1]),
         (longer, "go on"),
     ]
 

@@ -73,7 +73,7 @@ def measure(store: Store, make, steps: Steps) -> dict[str, int]:
         "verdict_of": lambda: store.verdict_of("packing", 9, 0),
         "proposals_of": lambda: store.proposals_of("packing", 9),
         "program": lambda: store.program(known[:12]),
-        "lineage": lambda: store.lineage(known),
+        "lineage": lambda: store.lineage("packing", known),
         "top": lambda: store.top("packing", 5),
         "page": lambda: list(store.entries("packing", after=5, limit=5)),
     }

@@ -98,15 +98,15 @@ def test_lineage_walks_to_the_first_ancestor_and_children_back(store, make):
     for value in range(4):
         make.add(store, float(value), parents=tuple(identities[-1:]))
         identities.append(make.program(float(value)).id)
-    kin = store.lineage(identities[3])
+    kin = store.lineage("packing", identities[3])
     assert [(one.program, one.depth, one.score) for one in kin] == [
         (identities[3], 0, 3.0),
         (identities[2], 1, 2.0),
         (identities[1], 2, 1.0),
         (identities[0], 3, 0.0),
     ]
-    assert [one.program for one in store.lineage(identities[3], depth=1)] == [identities[3], identities[2]]
-    assert [one.program for one in store.children(identities[1])] == [identities[2]]
+    assert [one.program for one in store.lineage("packing", identities[3], depth=1)] == [identities[3], identities[2]]
+    assert [one.program for one in store.children("packing", identities[1])] == [identities[2]]
 
 
 def test_a_program_that_is_its_own_ancestor_ends_the_walk(store, make):
@@ -114,8 +114,8 @@ def test_a_program_that_is_its_own_ancestor_ends_the_walk(store, make):
     make.add(store, 1.0)
     make.add(store, 2.0, parents=(one,))
     make.add(store, 1.0, parents=(two, one))
-    assert [kin.program for kin in store.lineage(two)] == [two, one]
-    assert [kin.program for kin in store.children(one)] == [two]
+    assert [kin.program for kin in store.lineage("packing", two)] == [two, one]
+    assert [kin.program for kin in store.children("packing", one)] == [two]
 
 
 def test_a_program_proposed_without_a_verdict_ends_its_line(store, make):
@@ -123,4 +123,18 @@ def test_a_program_proposed_without_a_verdict_ends_its_line(store, make):
         transaction.add_brief("packing", Brief("mutate"))
         transaction.add_proposal("packing", 0, 0, make.proposal(make.program(1.0)))
     make.add(store, 2.0, parents=(make.program(1.0).id,))
-    assert [kin.program for kin in store.lineage(make.program(2.0).id)] == [make.program(2.0).id]
+    assert [kin.program for kin in store.lineage("packing", make.program(2.0).id)] == [make.program(2.0).id]
+
+
+def test_the_family_of_a_program_is_that_of_one_campaign(store, make):
+    """Scores of two campaigns are of different instances and never stand in one table."""
+    store.create_campaign(make.record("second"))
+    first = make.add(store, 1.0)
+    identity = first.proposal.program.id
+    make.add(store, 2.0, parents=(identity,))
+    make.add(store, 1.0, make.scored(5.0), campaign="second")
+    assert store.campaigns_with(identity[:8]) == ["packing", "second"]
+    assert [kin.score for kin in store.lineage("second", identity)] == [5.0]
+    assert [kin.score for kin in store.lineage("packing", identity)] == [1.0]
+    assert store.children("second", identity) == []
+    assert len(store.children("packing", identity)) == 1
