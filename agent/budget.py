@@ -64,7 +64,7 @@ class Budget:
         if self.tokens is not None and tokens > self.tokens:
             return f"budget of {self.tokens:,} tokens has no room for the next call"
         if self.calls is not None and calls > self.calls:
-            return f"budget of {self.calls:,} calls spent"
+            return f"budget of {self.calls:,} calls has no room for the next"
         return ""
 
     def room(self, totals: Totals, in_flight: int) -> int:

@@ -29,6 +29,8 @@ from heuresis.errors import ConfigError, Unavailable
 
 LONGEST_OUTAGE_SECONDS = 1800.0
 """Without any answer: then the campaign stops, resumable."""
+_FAILURES = frozenset({Fault.SERVER, Fault.CONNECTION})
+"""Faults that one ask may bring about by itself, while others are answered."""
 _MOST_REFUSED = 20
 """Requests in a row that the provider calls bad: then it is not the asks."""
 _NOTHING = Cost(0.0, 0, 1)
@@ -85,7 +87,10 @@ class Desk:
         """Ask -> when it was last told to wait."""
         self._refused = 0
         """Requests that the provider refused in a row."""
-        self._last_answer = time.monotonic()
+        self._last_answer = 0.0
+        """When something last came from the model, on the clock of `time.monotonic`."""
+        self._gone_since: float | None = None
+        """Since when it has only told us to wait, or nothing."""
         self.trouble = ""
         """Why the model is waited for, in words; empty while it answers."""
         self.broke = ""
@@ -168,9 +173,10 @@ class Desk:
             reason = self._budget.beyond(usd, tokens, calls)
             if reason:
                 if not self._flights and count == 0:
-                    costs = f"which may cost up to ${one.usd:.4f} and {one.tokens:,} tokens"
-                    done = f"spent ${spent.usd:.4f}, {spent.tokens:,} tokens, {spent.calls:,} calls"
-                    self.broke = f"{reason}, {costs}; {done}"
+                    self.broke = (
+                        f"{reason}; it may take up to ${one.usd:.4f} and {one.tokens:,} tokens, "
+                        f"spent are ${spent.usd:.4f} and {spent.tokens:,} tokens in {spent.calls:,} calls"
+                    )
                 return count
         return wanted
 
@@ -218,7 +224,7 @@ class Desk:
         match treatment(came.fault):
             case Treatment.STOP:
                 return None
-            case Treatment.WAIT if not self._alone(place):
+            case Treatment.WAIT if came.fault not in _FAILURES or not self._alone(place):
                 return None
             case Treatment.GIVE_UP:
                 return Reply("", refusal=f"no reply: {words(came.fault)} ({came})"[:2000])
@@ -245,7 +251,7 @@ class Desk:
         now = time.monotonic()
         if isinstance(came, Completion):
             self._back_off.succeeded(sent=flight.sent)
-            self._last_answer, self._refused, self.trouble = now, 0, ""
+            self._last_answer, self._gone_since, self._refused, self.trouble = now, None, 0, ""
             return
         self._back_off.failed(came.fault, came.retry_after, sent=flight.sent, now=now)
         what = treatment(came.fault)
@@ -254,10 +260,12 @@ class Desk:
             expected = f"an answer of {self._terms.model.name}"
             raise ConfigError("--model", expected, f"none, because {words(came.fault)}", f"It said: {came}"[:300])
         if what is not Treatment.WAIT:
-            self._last_answer = now
+            if came.fault not in (Fault.DEADLINE, Fault.CRASHED):  # these two may be part of an outage
+                self._last_answer, self._gone_since = now, None
             return
         self.trouble = f"{words(came.fault)} ({str(came)[:200]}); asking again"
-        if now - self._last_answer <= LONGEST_OUTAGE_SECONDS:
+        self._gone_since = now if self._gone_since is None else self._gone_since
+        if now - self._gone_since <= LONGEST_OUTAGE_SECONDS:
             return
         minutes = LONGEST_OUTAGE_SECONDS / 60
         raise Unavailable(
@@ -268,13 +276,19 @@ class Desk:
     def drain(self, arrived: queue.SimpleQueue[Any], show: Callable[[], None]) -> None:
         """Wait for what is in flight and keep it: it is paid for. At most a call's deadline long."""
         end = time.monotonic() + self._terms.call_seconds + 5.0
-        while self._flights and time.monotonic() < end:
-            show()
+        left, shown = set(self._flights), True
+        while left and time.monotonic() < end:
+            try:
+                if shown:
+                    show()
+            except OSError:  # nobody looks any more
+                shown = False
             try:
                 item = arrived.get(timeout=0.25)
             except queue.Empty:
                 continue
             if isinstance(item, Landed):
+                left.discard(item.flight.number)
                 try:
                     self.settle([item])
                 except (ConfigError, Unavailable):  # the loop ends already, with its own reason

@@ -134,6 +134,8 @@ class Loop:
             if reason:
                 return reason
             self._fill(may_ask=not until_seeded)
+            if self._stop.is_set():
+                return ""
             if not self._pending and not self._ready and not (self._desk and self._desk.busy):
                 return self._over_by(until_seeded=until_seeded)
             self._commit(self._collect())
@@ -299,8 +301,13 @@ class Loop:
                 if evaluation is not None:
                     arrived.append((item[0], evaluation, False))
         except queue.Empty:
-            self._answer(landed)
-            return arrived
+            pass
+        except BaseException:  # replies that have come are still to be kept, when what is in flight is waited for
+            for one in landed:
+                self._arrived.put(one)
+            raise
+        self._answer(landed)
+        return arrived
 
     def _answer(self, landed: Sequence[Landed]) -> None:
         """Keep what came of calls; sessions whose batch is complete go on."""

@@ -54,7 +54,7 @@ class Replay:
         self._marks: Mapping[str, object] = {}
         self._sessions: dict[int, Session] = {}
         self._due: dict[int, Session] = {}
-        """Sessions with a fresh verdict; they go on when the run of verdicts in the log ends, as they did then."""
+        """Sessions that have a note to keep or a brief to close; the log says in which order they did."""
         self._notes: dict[int, int] = {}
         self._calls = self._verdicts = 0
         self._changed: list[str] = []
@@ -68,7 +68,9 @@ class Replay:
             )
         act = {"brief": self._brief, "reply": self._reply, "proposal": self._proposal, "verdict": self._verdict}
         for step in log:
-            if step.kind != "verdict":
+            if step.kind in ("note", "close") and step.brief in self._due:
+                self._go_on(self._due.pop(step.brief))
+            elif step.kind in ("brief", "proposal"):
                 self._go_on_with_due()
             if step.kind in act:
                 act[step.kind](step)
@@ -123,9 +125,7 @@ class Replay:
             transaction.settle_call(self._target.name, call, None, reply, "", _FREE, 0.0)
         question.outcome = reply
         self._calls += 1
-        session.advance()
-        if session.ended or session.lessons:
-            self._go_on(session)
+        self._advance(session)
 
     def _question(self, session: Session, step: Step) -> Question:
         """The question that is asked now, seen to be the one that was asked then."""
@@ -174,7 +174,7 @@ class Replay:
         attempt.outcome = entry
         self._verdicts += 1
         self._bench.memory.forget()
-        self._due[step.brief] = session
+        self._advance(session)
 
     def _attempt(self, session: Session, step: Step) -> Attempt:
         for one in list(session.waiting):
@@ -191,6 +191,11 @@ class Replay:
             return before
         self._changed.append(f"{program.id[:8]}: {_verdict_words(before)}, now {_verdict_words(now)}")
         return now
+
+    def _advance(self, session: Session) -> None:
+        session.advance()
+        if session.ended or session.lessons:
+            self._due[session.brief.number] = session
 
     def _go_on_with_due(self) -> None:
         due, self._due = self._due, {}

@@ -84,7 +84,7 @@ def estimate(ask: Ask, text: str) -> Tokens:
     """For a reply whose provider counted nothing: from the texts, rather too many. Hidden thinking is not seen."""
     prompt = -(-_bytes_of(ask) // BYTES_PER_TOKEN) + _overhead(ask)
     completion = -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
-    return Tokens(prompt=prompt, completion=completion, estimated=True)
+    return Tokens(prompt=prompt, completion=min(completion, ask.max_tokens), estimated=True)
 
 
 def _bytes_of(ask: Ask) -> int:

@@ -46,7 +46,7 @@ def _sums(calls: list[Call]) -> list[object]:
     unknown = sum(call.reserved.usd if call.open else call.spent.usd for call in calls if call.open or _unknown(call))
     faults = Counter(call.fault.value for call in calls if call.fault is not None)
     told = ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in faults.most_common())
-    spent = [call.spent for call in calls]
+    spent = [call.reserved if call.open else call.spent for call in calls]
     return [
         *(len(calls), sum(faults.values()), told, sum(one.tokens for one in spent), sum(one.usd for one in spent)),
         *(unknown, sum(call.seconds for call in calls) / max(len(calls), 1)),

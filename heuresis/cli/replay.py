@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import itertools
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,15 @@ from heuresis.cli.options import DEFAULT_STORAGE, CampaignArgument, Storage
 from heuresis.cli.output import say
 from heuresis.cli.stores import choose, open_store
 from heuresis.errors import ConfigError
+
+if TYPE_CHECKING:
+    from heuresis.archive.store import Store
+
+
+def _free(store: Store, name: str) -> str:
+    """The name, or with a number after it the first that no campaign has."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(one for one in names if store.campaign(one) is None)
 
 
 def replay(
@@ -29,7 +39,7 @@ def replay(
 
     with open_store(storage) as store:
         record = choose(store, campaign, tell=True)
-        target = new or f"{record.name}-replay"
+        target = new or _free(store, f"{record.name}-replay")
         if store.campaign(target) is not None:
             raise ConfigError("--new", "the name of no campaign yet", target)
         done = replay_campaign(store, record, target, rejudge=rejudge, prompts=prompts)

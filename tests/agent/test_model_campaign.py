@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_a_replay_names_the_reply_that_is_missing(store, tmp_path):
 @pytest.mark.parametrize(("limit", "spent"), [("usd", 0.02), ("tokens", 20_000), ("calls", 9)])
 def test_a_budget_is_never_passed_in_our_ledger_even_when_nothing_is_counted(store, limit, spent):
     def uncounted(rng: random.Random) -> Answer:
-        return answers.Text("```python\ndef guess(x):\n    return 3.0 * x\n```", usage=False)
+        return answers.Text("```python\ndef guess(x):\n    return 3.0 * x\n```" + " words" * 500, usage=False)
 
     most: list[float] = []
     with ModelServer(Provider(uncounted)) as server:
@@ -136,6 +137,31 @@ def test_a_budget_is_never_passed_in_our_ledger_even_when_nothing_is_counted(sto
     assert 0 < max(most) <= spent
     assert getattr(store.totals("asked"), limit) <= spent
     assert any(call.reply.tokens.estimated for call in store.calls("asked") if call.reply)
+
+
+def test_a_campaign_that_is_stopped_keeps_its_replies_and_is_not_finished(store):
+    slow = Provider(lambda rng: None)
+
+    def answer(received: Received) -> Answer:
+        given = slow(received)
+        return replace(given, seconds=0.3) if isinstance(given, answers.Text) else given
+
+    with ModelServer(answer) as server:
+        stop = threading.Event()
+
+        def at_six(now: Progress) -> None:
+            if now.evaluations >= 6:
+                stop.set()
+
+        outcome = run_campaign(campaign(server), store, 2, at_six, stop)
+        assert outcome.reason == ""
+        assert store.campaign("asked").finished == ""
+        assert store.open_calls("asked") == []
+        replies = sum(call.reply is not None for call in store.calls("asked"))
+        assert replies == len(slow.given)
+        assert "30 evaluations" in run(campaign(server), store).reason
+    assert store.totals("asked").calls == len(slow.given) == 28
+    assert check(store) == []
 
 
 def test_dollars_are_not_limited_for_a_model_without_a_price(store):
