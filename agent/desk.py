@@ -142,6 +142,7 @@ class Desk:
         chosen = [self._queue.popleft() for _ in range(self._affordable(sendable))]
         if not chosen:
             return
+        flights = []
         with self._store.transaction(durable=True) as transaction:
             for session, question in chosen:
                 reserved = most(question.ask, self._terms.price)
@@ -153,9 +154,10 @@ class Desk:
                     self._terms.model.name,
                     reserved,
                 )
-                self._flights[number] = _Flight(session, question, number, reserved, time.monotonic())
-        for number in list(self._flights)[-len(chosen) :]:
-            threading.Thread(target=self._fly, args=(self._flights[number],), daemon=True).start()
+                flights.append(_Flight(session, question, number, reserved, time.monotonic()))
+        for flight in flights:  # committed: only now may they be sent
+            self._flights[flight.number] = flight
+            threading.Thread(target=self._fly, args=(flight,), daemon=True).start()
 
     def _affordable(self, wanted: int) -> int:
         """How many of the first questions fit the budget together with everything that is in flight."""
@@ -261,7 +263,7 @@ class Desk:
             raise ConfigError("--model", expected, f"none, because {words(came.fault)}", f"It said: {came}"[:300])
         if what is not Treatment.WAIT:
             if came.fault not in (Fault.DEADLINE, Fault.CRASHED):  # these two may be part of an outage
-                self._last_answer, self._gone_since = now, None
+                self._last_answer, self._gone_since, self.trouble = now, None, ""
             return
         self.trouble = f"{words(came.fault)} ({str(came)[:200]}); asking again"
         self._gone_since = now if self._gone_since is None else self._gone_since

@@ -63,7 +63,8 @@ class Cross:
         piece = _translated(given[int(rng.integers(len(given)))], names)
         new = _joined(target, piece, rng) if whole and not target.kind.boolean else piece
         edited = replace(text, target, new)
-        return None if size(edited) > self.size_limit else Edited(edited, "a subtree from another program")
+        most = max(self.size_limit, size(text))
+        return None if size(edited) > most else Edited(edited, "a subtree from another program")
 
 
 def _joined(target: Site, piece: str, rng: np.random.Generator) -> str:

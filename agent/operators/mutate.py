@@ -28,7 +28,8 @@ class Mutate:
     jitter: float = 0.3
     """Standard deviation of the logarithm of a changed constant."""
     size_limit: int = 80
-    """Nodes of the syntax tree; larger children are thrown away."""
+    """Nodes of the syntax tree; larger children are thrown away, save of a parent that is larger itself: those may not
+    outgrow it."""
     tries: int = 20
     """Edits thrown away (known, unchanged, too large) before the brief is given up."""
     reductions: float = 0.0002
@@ -55,6 +56,7 @@ class Mutate:
 
     def child(self, text: str, entry_points: Sequence[EntryPoint], rng: np.random.Generator) -> Edited | None:
         """A text after one or more edits; None if an edit had no place or the child is too large."""
+        most = max(self.size_limit, size(text))
         text, weights = with_numpy(text), np.array([weight for weight, _ in EDITS])
         vocabulary, ideas = Vocabulary(self.reductions), list[str]()
         while not ideas or rng.random() < self.more:
@@ -64,4 +66,4 @@ class Mutate:
                 return None
             text = edited.text
             ideas.append(edited.idea)
-        return None if size(text) > self.size_limit else Edited(text, ", then ".join(ideas))
+        return None if size(text) > most else Edited(text, ", then ".join(ideas))

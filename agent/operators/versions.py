@@ -17,24 +17,20 @@ from heuresis.agent.operators.versions_names import with_version
 from heuresis.agent.protocols import Workshop
 from heuresis.agent.reply.draft import Draft
 from heuresis.agent.reply.full import full_text
-from heuresis.agent.settings import check
 from heuresis.archive.records import Brief
 from heuresis.program import MAIN_FILE, Program
 
 
 @dataclass(frozen=True)
 class Versions(ModelOperator):
-    """Shows the brief's parents and inspirations, the worst first; the last shown is the answer's first parent."""
+    """Shows the brief's parents and inspirations, the worst first; the last shown is the answer's first parent.
+
+    The brief's tag `samples` says how many answers are asked for with the one prompt; without it, one.
+    """
 
     repairs: int = 0
     """As published: what fails is left behind."""
-    samples: int = 4
-    """Answers to one prompt, unless the brief's tag `samples` says otherwise."""
     name: str = "versions"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check(self, "samples", 1, 100)
 
     def run(self, brief: Brief, workshop: Workshop, rng: np.random.Generator) -> Turns[None]:
         ids = dict.fromkeys(brief.parents + brief.inspirations)
@@ -56,7 +52,7 @@ class Versions(ModelOperator):
             signatures=wanted,
         )
         prompt = Prompt(text, tuple(reversed(rising)), read, version, wanted)
-        yield from converse(self, prompt, workshop, rng, int(brief.tags.get("samples", self.samples)))
+        yield from converse(self, prompt, workshop, rng, int(brief.tags.get("samples", 1)))
 
 
 def _files(program: Program, names: list[str], version: str) -> Mapping[str, str]:

@@ -321,3 +321,14 @@ def test_few_random_programs_mix_the_elements_of_an_array() -> None:
 def test_a_setting_out_of_bounds_is_named(build: Callable[[], Operator], key: str) -> None:
     with pytest.raises(ConfigError, match=key):
         build()
+
+
+def test_a_seed_above_the_size_limit_still_has_children_and_they_do_not_outgrow_it() -> None:
+    text = (
+        "import numpy as np\n\n\ndef priority(item, bins):\n    return " + " + ".join(["item * 2.5 - bins"] * 30) + "\n"
+    )
+    assert size(text) > Mutate().size_limit
+    rng = np.random.default_rng(3)
+    children = [one for one in (Mutate().child(text, ENTRY, rng) for _ in range(60)) if one is not None]
+    assert children
+    assert all(size(one.text) <= size(text) for one in children)

@@ -90,15 +90,15 @@ def test_versions_are_shown_worst_first_and_the_next_one_loses_its_suffix(lab: A
 
 @pytest.mark.parametrize("samples", [1, 4, 7])
 def test_versions_asks_one_prompt_several_times_at_once(lab: Any, samples: int) -> None:
-    log = lab.run(Versions(samples=samples), [lab.code(f"bins / {n}", "priority_v2") for n in range(1, 9)])
+    replies = [lab.code(f"bins / {n}", "priority_v2") for n in range(1, 9)]
+    log = lab.run(Versions(), replies, brief=replace(lab.brief, tags={"samples": samples}))
     assert log.batches == [["Ask"] * samples, ["Proposal"] * samples]
     assert len(set(log.prompts)) == 1
     assert len({ask.seed for ask in log.asks}) == samples
 
 
-def test_a_brief_may_say_how_many_versions(lab: Any) -> None:
-    log = lab.run(Versions(), [lab.code("bins", "priority_v2")], brief=replace(lab.brief, tags={"samples": 2}))
-    assert len(log.asks) == 2
+def test_a_brief_that_does_not_say_how_many_versions_gets_one(lab: Any) -> None:
+    assert len(lab.run(Versions(), [lab.code("bins", "priority_v2")]).asks) == 1
 
 
 def test_side_by_side_only_what_failed_goes_back(lab: Any) -> None:
@@ -106,14 +106,12 @@ def test_side_by_side_only_what_failed_goes_back(lab: Any) -> None:
         return lab.crashed(program) if "/ 2" in program.text else lab.scored(program)
 
     replies = [lab.code(f"bins / {n}", "priority_v2") for n in range(1, 9)]
-    log = lab.run(Versions(samples=3, repairs=1), replies, judge=judge)
+    log = lab.run(Versions(repairs=1), replies, judge=judge, brief=replace(lab.brief, tags={"samples": 3}))
     assert log.batches == [["Ask"] * 3, ["Proposal"] * 3, ["Ask"], ["Proposal"]]
 
 
 def test_one_program_is_version_zero(lab: Any) -> None:
-    log = lab.run(
-        Versions(samples=1), [lab.code("item - bins", "priority_v1")], brief=Brief("versions", (lab.good.id,))
-    )
+    log = lab.run(Versions(), [lab.code("item - bins", "priority_v1")], brief=Brief("versions", (lab.good.id,)))
     assert "def priority_v0" in log.prompts[0]
     assert log.proposals[0].program == Program.of(lab.head + "item - bins\n")
 
@@ -207,7 +205,7 @@ def test_copy_proposes_its_parents_as_they_are_and_asks_nobody(lab: Any) -> None
         ("improve", {"improve.temperature": "3"}, "improve.temperature"),
         ("combine", {"combine.max_tokens": "0"}, "combine.max_tokens"),
         ("repair", {"repair.repairs": "-1"}, "repair.repairs"),
-        ("versions", {"versions.samples": "0"}, "versions.samples"),
+        ("versions", {"versions.samples": "2"}, "versions.samples"),
         ("design", {"design.reflections": "9"}, "design.reflections"),
         ("reflect", {"reflect.words": "0"}, "reflect.words"),
         ("copy", {"copy.repairs": "1"}, "no settings"),
