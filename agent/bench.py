@@ -70,7 +70,7 @@ class Bench:
             return self._store.knows_normal(self._record.name, normal_hash(program), brief.horizon)
 
         return Workshop(
-            self._campaign.problem.entries,
+            self._campaign.problem.required,
             {one: self.memory.program(one) for one in ids},
             {one: score for one in ids if (score := self.memory.score(one)) is not None},
             known,
@@ -116,7 +116,7 @@ class Bench:
         """What the gate refuses, or what changes its parent outside the evolve blocks, is refused, whoever made it."""
         if proposal.program is None or proposal.refusal:
             return proposal
-        reason = refusal(proposal.program, self._campaign.problem.entries)
+        reason = refusal(proposal.program, self._campaign.problem.required)
         if reason is not None:
             return replace(proposal, refusal=reason)
         if not proposal.parents:

@@ -21,7 +21,7 @@ def problem_text(problem: Problem, *, seeds: bool = True) -> str:
         "problem",
         name=problem.name or type(problem).__name__,
         statement=problem.statement.strip(),
-        signatures=[entry.signature for entry in problem.entries],
+        signatures=[entry.signature for entry in problem.required],
         runtime=list(problem.runtime),
         block_size=problem.block_size,
         wall_seconds=f"{limits.wall_seconds:g}",

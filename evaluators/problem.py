@@ -30,7 +30,7 @@ from heuresis.evaluators import statistics
 from heuresis.evaluators.nouns import Result, Score, Tier
 from heuresis.evaluators.parameters import read_parameters
 from heuresis.evaluators.signature import EntryPoint
-from heuresis.program import Limits
+from heuresis.program import Limits, Program
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,9 @@ class Problem:
     """Of one jailed child, that is of one block."""
     cost_seconds: ClassVar[float] = 3.0
     """Cost class: seconds of a full `valid` evaluation of a typical program on 2 cores (3, 15 or 60)."""
+    self_reported: ClassVar[bool] = False
+    """Whether what is scored runs beside what scores it, in one jail: then a program can forge its score, and every
+    verdict says so. Only for problems that were adopted from elsewhere."""
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         """`settings`: `--set` values as text. Raises ConfigError for an unknown name or a bad value."""
@@ -163,6 +166,10 @@ class Problem:
         """A reason to distrust these metrics (they lie beyond a proven bound), or None."""
         return None
 
+    def staged(self, program: Program) -> Program:
+        """What is loaded into the jail for this program; default: the program itself. It defines `entries`."""
+        return program
+
     # what follows from it
 
     def aggregate(self, results: Sequence[Result]) -> Score:
@@ -174,6 +181,11 @@ class Problem:
     @cached_property
     def entries(self) -> tuple[EntryPoint, ...]:
         return tuple(EntryPoint.parse(signature) for signature in self.entry_points)
+
+    @property
+    def required(self) -> tuple[EntryPoint, ...]:
+        """What a program's own text must define; default: the entry points."""
+        return self.entries
 
     @cached_property
     def hash(self) -> str:

@@ -23,7 +23,7 @@ from heuresis.evaluators.player import Player, ProgramFailed
 from heuresis.evaluators.problem import Problem
 from heuresis.evaluators.tiers import instance_rng, instance_seed
 from heuresis.program import Limits, Program
-from heuresis.sandbox.protocol import Ending, JailEnded, Usage, Worker
+from heuresis.sandbox.protocol import Ending, JailEnded, Session, Usage, Worker
 
 _STATUS = {
     Ending.RETURNED: Status.CRASHED,
@@ -115,7 +115,7 @@ class Referee:
         bar: float | None = None,
     ) -> Evaluation:
         tally = _Tally()
-        refused = refusal(program, self.problem.entries)
+        refused = refusal(program, self.problem.required)
         if refused is not None:
             return self._verdict(tally, Status.REFUSED, "gate", reason=refused)
         stage = ""
@@ -157,9 +157,8 @@ class Referee:
         """A fresh child, these instances in lock-step, and the child is gone."""
         limits = self.problem.limits
         seed = instance_seed(self._secret, tier, indices[0], "jail")
-        names = [entry.name for entry in self.problem.entries]
         instances = [self._instance(tier, index) for index in indices]
-        with self.worker.start(program, names, limits, seed) as session:
+        with self._session(program, limits, seed) as session:
             try:
                 player = Player(self.problem, session)
                 block_exam = _Exam(instance_rng(self._secret, tier, indices[0], "prepare"), limits)
@@ -172,6 +171,10 @@ class Referee:
             InstanceResult(tier, index, _kept(result, exam), self.problem.instance_name(instance))
             for index, instance, exam, result in zip(indices, instances, exams, results, strict=True)
         ]
+
+    def _session(self, program: Program, limits: Limits, seed: int) -> Session:
+        names = [entry.name for entry in self.problem.entries]
+        return self.worker.start(self.problem.staged(program), names, limits, seed)
 
     def _instance(self, tier: Tier, index: int) -> Any:
         if tier is Tier.VALID and self.problem.own_instances is not None:
