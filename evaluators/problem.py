@@ -162,6 +162,11 @@ class Problem:
         """What a person calls this instance; default: its `name`, where it has one."""
         return str(getattr(instance, "name", ""))
 
+    def is_about(self, reference: Reference) -> bool:
+        """Whether a published value belongs to the very instances that are played here. Default: no, since instances
+        are drawn from secret seeds."""
+        return False
+
     def quarantine(self, metrics: Mapping[str, float]) -> str | None:
         """A reason to distrust these metrics (they lie beyond a proven bound), or None."""
         return None

@@ -97,6 +97,10 @@ class CirclePacking(Problem):
             return f"the sum of radii, {found:.6f}, is above what is plausible, {limit:.6f}: look at the layout"
         return None
 
+    def is_about(self, reference: Reference) -> bool:
+        """The task is its number of circles."""
+        return reference.instances == f"n={self.set['n']}"
+
     def instance_name(self, instance: int) -> str:
         return f"n={instance}"
 

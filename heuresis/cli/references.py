@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from heuresis.evaluators.problem import Problem
+    from heuresis.evaluators.problem import Problem, Reference
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,16 @@ class PublishedValue:
 
 def reference_rows(problem: Problem, settings: Mapping[str, str]) -> list[PublishedValue]:
     """The problem's references, best first; only those of the user's own instance set when it names one of theirs."""
-    rows = [_row(one.name, one.value, one.source, one.instances, settings) for one in problem.references]
+    rows = [_row(one, problem.is_about(one), settings) for one in problem.references]
     same = [row for row in rows if row.same_instances]
     return sorted(same or rows, key=lambda row: row.value * -problem.objectives[0].sign)
 
 
-def _row(name: str, value: float, source: str, instances: str, settings: Mapping[str, str]) -> PublishedValue:
-    same = is_same_set(instances, settings.get("instances"))
-    note = "same instances, by the file's name" if same else "other instances"
-    where = f"{instances} ({note}), {source}" if instances else f"{note}, {source}"
-    return PublishedValue(name, value, where, same)
+def _row(one: Reference, same_task: bool, settings: Mapping[str, str]) -> PublishedValue:
+    same_file = is_same_set(one.instances, settings.get("instances"))
+    note = "same task" if same_task else "same instances, by the file's name" if same_file else "other instances"
+    where = f"{one.instances} ({note}), {one.source}" if one.instances else f"{note}, {one.source}"
+    return PublishedValue(one.name, one.value, where, same_task or same_file)
 
 
 def is_same_set(instances: str, source: str | None) -> bool:
