@@ -13,11 +13,11 @@ STAMP := .venv/.installed
 # What `make demo` runs: one short search that needs no key and no model.
 DEMO := $(BIN)/heuresis demo --storage sqlite:///demo.db
 
-.PHONY: help setup demo test test-slow check bench
+.PHONY: help setup demo test test-slow test-docker check bench
 
 help:
 	@echo "make demo       search for a bin packing rule for one minute; no key needed"
-	@echo "make test       run the tests (make test-slow: those that take minutes)"
+	@echo "make test       run the tests (make test-slow: those that take minutes; make test-docker: the docker jail)"
 	@echo "make check      style, types, import rules, and the wheel installed away from this folder"
 	@echo "make bench      list the benchmarks"
 	@echo "make setup      only prepare .venv; the others do it by themselves"
@@ -56,6 +56,12 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	@echo "Running the slow tests."
 	@$(BIN)/pytest -n auto --maxprocesses=4 -m slow || [ $$? -eq 5 ]
+
+# As root it starts a daemon of its own and builds the image; with DOCKER_HOST it uses those that are there.
+test-docker: $(STAMP)
+	@echo "Running the tests of the docker jail."
+	@BIN=$(BIN) .ci/docker.sh $(BIN)/pytest -n auto --maxprocesses=4 -m "slow or not slow" -k docker \
+	    tests/sandbox/test_docker.py tests/sandbox/test_contract.py tests/attacks
 
 check: $(STAMP)
 	@echo "Style (ruff check)."

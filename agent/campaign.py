@@ -41,6 +41,10 @@ class Campaign:
     seed: int = 0
     isolation: str = "auto"
     allow_none: bool = False
+    min_isolation: str = ""
+    """A weaker jail than this is `Unavailable`; empty: any. See `heuresis.sandbox.backends.LEVELS`."""
+    device: str = "auto"
+    """Where programs of a problem with GPU memory in its limits run: auto, cpu, cuda:N, GPU-UUID."""
     budget: Budget = field(default_factory=Budget)
     asking: Asking = field(default_factory=Asking)
     """Which language model is asked, and how; by default none."""
@@ -89,6 +93,8 @@ class Campaign:
             record.problem_hash,
             self.isolation,
             self.allow_none,
+            device=self.device,
+            min_isolation=self.min_isolation,
         )
 
     def config(self) -> dict[str, object]:
@@ -97,6 +103,8 @@ class Campaign:
             "settings": dict(self.settings),
             "method_settings": dict(self.method_settings),
             "isolation": "none" if self.allow_none else self.isolation,
+            **({"min_isolation": self.min_isolation} if self.min_isolation else {}),
+            **({"device": self.device} if self.device != "auto" else {}),
             "populations": to_config((BEST, *self.method.populations())),
             **self.asking.config(),
         }

@@ -29,6 +29,8 @@ def evaluate(
     settings: Mapping[str, str] | None = None,
     *,
     allow_none: bool = False,
+    device: str = "auto",
+    min_isolation: str = "",
     tier: Tier = Tier.VALID,
 ) -> Evaluation:
     """One program on one tier of a problem, with public instance seeds, so that anybody gets the same numbers.
@@ -36,7 +38,14 @@ def evaluate(
     Keeps nothing. Raises ConfigError for a mistake in the names, Unavailable without a sandbox.
     """
     loaded = load_problem(problem, settings)
-    setup = jobs.Setup(problem, dict(settings or {}), PUBLIC_SECRET, allow_none=allow_none)
+    setup = jobs.Setup(
+        problem,
+        dict(settings or {}),
+        PUBLIC_SECRET,
+        allow_none=allow_none,
+        device=device,
+        min_isolation=min_isolation,
+    )
     with Pool(setup, 1) as pool:
         return _verdict(pool.submit(jobs.Job(dict(program.files), tier, tuple(range(loaded.tier_size(tier))))))
 
@@ -53,6 +62,8 @@ def campaign_of(record: CampaignRecord, *, allow_none: bool = False) -> Campaign
         seed=record.seed,
         isolation="auto" if config.get("isolation") == "none" else str(config.get("isolation", "auto")),
         allow_none=allow_none or config.get("isolation") == "none",
+        min_isolation=str(config.get("min_isolation", "")),
+        device=str(config.get("device", "auto")),
     )
 
 

@@ -25,6 +25,8 @@ class Outcome:
     record: CampaignRecord
     reason: str
     """Why the campaign is finished; empty when it was stopped and can go on."""
+    isolation: str = ""
+    """The jail of this run; `record.isolation` is the one that the campaign was begun in."""
 
 
 def run_campaign(campaign: Campaign, store: Store, workers: int, observer: Observer, stop: threading.Event) -> Outcome:
@@ -47,7 +49,7 @@ def run_campaign(campaign: Campaign, store: Store, workers: int, observer: Obser
             reason = Loop(campaign, record, store, pool, workers, observer, stop).run()
             if reason:
                 store.finish(record.name, reason)
-    return Outcome(store.campaign(record.name) or record, reason)
+    return Outcome(store.campaign(record.name) or record, reason, pool.isolation)
 
 
 @contextmanager

@@ -18,7 +18,9 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
+from heuresis.errors import Unavailable  # noqa: E402
 from heuresis.program import Limits, Program  # noqa: E402
+from heuresis.sandbox.backends import SHIPPED  # noqa: E402
 from heuresis.sandbox.protocol import Call  # noqa: E402
 from heuresis.sandbox.worker import JailWorker, open_worker  # noqa: E402
 
@@ -82,6 +84,19 @@ def cold(module: str) -> float:
     return median_ms(lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True), 10)
 
 
+def others() -> dict[str, dict[str, float | str]]:
+    """A column for every kind of jail that holds here, beside the one that `auto` takes."""
+    columns: dict[str, dict[str, float | str]] = {}
+    for name in SHIPPED:
+        try:
+            with open_worker(isolation=name, allow_none=name == "none") as worker:
+                first: dict[str, float | str] = {"first answer, numpy, ms": first_answer(worker)}
+                columns[name] = {"isolation": worker.isolation, **first, **calls(worker)}
+        except Unavailable as error:
+            print(f"{name}: {error}", file=sys.stderr)
+    return columns
+
+
 def measure() -> dict[str, float | str]:
     figures: dict[str, float | str] = {}
     with open_worker() as worker:
@@ -102,17 +117,19 @@ def measure() -> dict[str, float | str]:
 
 def main() -> None:
     if "--json" in sys.argv:
-        print(json.dumps(measure()))
+        print(json.dumps({"auto": measure(), **others()}))
         return
     from rich.console import Console
     from rich.table import Table
 
-    columns = {"root" if os.getuid() == 0 else "user": measure()}
+    user = "root" if os.getuid() == 0 else "user"
+    columns = {f"{user} {name}": figures for name, figures in {"auto": measure(), **others()}.items()}
     if os.getuid() == 0:
         from tests.sandbox.unprivileged import unprivileged
 
         done = unprivileged([sys.executable, __file__, "--json"], str(ROOT))
-        columns["user"] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
+        seen = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
+        columns |= {f"user {name}": figures for name, figures in seen.items()}
     table = Table("", *columns, title=f"jail, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for name in next(iter(columns.values())):
         cells = [column.get(name, "-") for column in columns.values()]

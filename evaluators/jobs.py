@@ -28,6 +28,10 @@ class Setup:
     """What the campaign was started with; empty: any."""
     isolation: str = "auto"
     allow_none: bool = False
+    device: str = "auto"
+    """`--device`: auto, cpu, cuda:N or GPU-UUID."""
+    min_isolation: str = ""
+    """`--min-isolation`: a weaker jail is not used."""
 
 
 @dataclass(frozen=True)

@@ -197,5 +197,6 @@ def _failed(name: str, answer: Answer) -> ProgramFailed:
     error = answer.error or ""
     if error.startswith("returned a "):
         return ProgramFailed(Status.INVALID, f"{name} {error}")
-    status = Status.OUT_OF_MEMORY if error.startswith("MemoryError") else Status.CRASHED
+    full = error.startswith(("MemoryError", "OutOfMemoryError"))  # the second is torch's, of a GPU
+    status = Status.OUT_OF_MEMORY if full else Status.CRASHED
     return ProgramFailed(status, f"{name} raised {error}", answer.traceback)

@@ -74,7 +74,7 @@ class Exam(Protocol):
 
     @property
     def device(self) -> str:
-        """`cpu`, or the leased device."""
+        """Where the program finds its accelerator: `cuda:0` (the leased GPU, the only one it sees), or `cpu`."""
         ...
 
     @property
@@ -120,7 +120,7 @@ class Problem:
     block_size: ClassVar[int] = 64
     """Instances per jailed child: the unit of fork, pairing and caching."""
     limits: ClassVar[Limits] = Limits()
-    """Of one jailed child, that is of one block."""
+    """Of one jailed child, that is of one block. With `gpu_memory_bytes` programs get so much of a GPU."""
     cost_seconds: ClassVar[float] = 3.0
     """Cost class: seconds of a full `valid` evaluation of a typical program on 2 cores (3, 15 or 60)."""
     self_reported: ClassVar[bool] = False

@@ -49,8 +49,8 @@ class _Exam:
 
     rng: np.random.Generator
     limits: Limits
+    device: str
     shared: Any = None
-    device: str = "cpu"
     artifacts: dict[str, bytes] = field(default_factory=dict)
     curve: list[tuple[int, float]] = field(default_factory=list)
 
@@ -161,9 +161,11 @@ class Referee:
         with self._session(program, limits, seed) as session:
             try:
                 player = Player(self.problem, session)
-                block_exam = _Exam(instance_rng(self._secret, tier, indices[0], "prepare"), limits)
+                device = self.worker.device
+                block_exam = _Exam(instance_rng(self._secret, tier, indices[0], "prepare"), limits, device)
                 shared = player.prepare(instances, block_exam)
-                exams = [_Exam(instance_rng(self._secret, tier, index, "exam"), limits, shared) for index in indices]
+                rngs = [instance_rng(self._secret, tier, index, "exam") for index in indices]
+                exams = [_Exam(rng, limits, device, shared) for rng in rngs]
                 results = player.play(instances, exams)
             finally:
                 tally.add_usage(session.usage, session.output if tier is Tier.TRAIN else "")

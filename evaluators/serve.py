@@ -33,7 +33,14 @@ def main(channel_fd: int, lifeline_fd: int) -> int:
                 raise ConfigError(
                     "problem", "the code as when the campaign was started", "a file that has changed since"
                 )
-            worker = open_worker(tuple(problem.runtime), setup.isolation, allow_none=setup.allow_none)
+            worker = open_worker(
+                tuple(problem.runtime),
+                setup.isolation,
+                allow_none=setup.allow_none,
+                min_isolation=setup.min_isolation,
+                device=setup.device,
+                gpu_memory_bytes=problem.limits.gpu_memory_bytes,
+            )
         except ConfigError as error:
             jobs.send(channel, jobs.Ready(config_error=str(error)))
             return 0

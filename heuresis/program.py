@@ -66,8 +66,12 @@ class Limits:
     """stdout and stderr together."""
     file_bytes: int = 64 << 20
     """Size of each private in-memory file system (/tmp and /dev/shm)."""
+    gpu_memory_bytes: int = 0
+    """Of one GPU, with what CUDA itself takes (several hundred MB); 0: the program gets no GPU."""
 
     def __post_init__(self) -> None:
         for key in ("wall_seconds", "cpu_seconds", "memory_bytes", "processes", "output_bytes", "file_bytes"):
             if not getattr(self, key) > 0:
                 raise ConfigError(f"limits.{key}", "a number above 0", getattr(self, key))
+        if self.gpu_memory_bytes < 0:
+            raise ConfigError("limits.gpu_memory_bytes", "a number, 0 for no GPU", self.gpu_memory_bytes)

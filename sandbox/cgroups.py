@@ -18,6 +18,8 @@ from heuresis.program import Limits
 _PREFIX = "heuresis-"
 _counter = itertools.count()
 _PERIOD_MICROSECONDS = 100_000
+_NEAR = 0.95
+"""Of the memory limit: the kernel charges in batches, and kills a little below it."""
 
 
 def _read(path: str) -> str:
@@ -57,8 +59,10 @@ class _Layout:
 class Cgroup:
     """The group of one worker. Its members: the warm parent and everything it forks."""
 
-    def __init__(self, layout: _Layout) -> None:
+    def __init__(self, layout: _Layout, own_processes: int = 1) -> None:
+        """`own_processes` of the members are ours: the warm parent, and what watches it from within the group."""
         self._layout = layout
+        self._own_processes = own_processes
         self._v1 = layout.version == 1
         self._set: tuple[int, int] | None = None
 
@@ -81,7 +85,7 @@ class Cgroup:
         try:
             if wanted != self._set:
                 self._set_memory(limits.memory_bytes)
-                _write(f"{self._layout.pids}/pids.max", str(limits.processes + 1))  # and the warm parent itself
+                _write(f"{self._layout.pids}/pids.max", str(limits.processes + self._own_processes))
                 self._set = wanted
             if self._v1:
                 _write(f"{self._layout.memory}/memory.max_usage_in_bytes", "0")
@@ -117,6 +121,15 @@ class Cgroup:
         """How often the kernel has killed a member for memory."""
         name = "memory.oom_control" if self._v1 else "memory.events"
         return _counted(f"{self._layout.memory}/{name}", "oom_kill")
+
+    def limit_hits(self) -> int:
+        """Grows when the group meets its own limit. A kill without that is for the machine's sake, or a group's above.
+
+        Version 1: 1 when the peak since `begin` came near the limit (its failcnt stays 0 on new kernels).
+        """
+        if not self._v1:
+            return _counted(f"{self._layout.memory}/memory.events", "max")
+        return int(self._set is not None and self.memory_bytes() >= _NEAR * self._set[0])
 
     def close(self) -> None:
         """Remove the group; its members must be gone."""
@@ -158,13 +171,35 @@ def open_cgroup() -> Cgroup | None:
     return None
 
 
+def cgroup_of(pid: int, name: str, own_processes: int) -> Cgroup | None:
+    """The group named `name` that a container's first process is in; None where it is not ours to write."""
+    own = _groups_of(str(pid))
+    if {"memory", "pids", "cpu", "cpuacct"} <= set(own):
+        memory, pids, cpu, used = (f"/sys/fs/cgroup/{key}{own[key]}" for key in ("memory", "pids", "cpu", "cpuacct"))
+        layout = _Layout(memory, pids, cpu, used, version=1)
+        files = (f"{memory}/memory.limit_in_bytes", f"{pids}/pids.max", f"{cpu}/cpu.cfs_quota_us")
+    else:
+        place = f"/sys/fs/cgroup{own.get('', '')}"
+        layout = _Layout(place, place, place, place, version=2)
+        files = (f"{place}/memory.max", f"{place}/pids.max", f"{place}/cpu.max")
+    writable = all(name in folder for folder in layout.folders) and all(os.access(file, os.W_OK) for file in files)
+    return Cgroup(layout, own_processes) if writable else None
+
+
+def _groups_of(process: str) -> dict[str, str]:
+    """Controller -> path of the process' group; the empty name is version 2. Empty where it cannot be read."""
+    try:
+        lines = [line.split(":", 2) for line in _read(f"/proc/{process}/cgroup").splitlines()]
+    except OSError:
+        return {}
+    return {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
+
+
 def _candidates(name: str) -> list[_Layout]:
     """Version 1 under our own group of each controller, then version 2 in our own group and its parent."""
-    try:
-        lines = [line.split(":", 2) for line in _read("/proc/self/cgroup").splitlines()]
-    except OSError:
+    own = _groups_of("self")
+    if not own:
         return []
-    own = {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
     found = []
     if {"memory", "pids", "cpu", "cpuacct"} <= set(own):
         places = [f"/sys/fs/cgroup/{key}{own[key].rstrip('/')}/{name}" for key in ("memory", "pids", "cpu", "cpuacct")]

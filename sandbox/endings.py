@@ -8,12 +8,20 @@ from heuresis.program import Limits
 
 
 def memory_reason(limits: Limits) -> str:
-    size = float(limits.memory_bytes)
+    return f"memory limit of {_size(limits.memory_bytes)} reached"
+
+
+def gpu_memory_reason(limits: Limits) -> str:
+    return f"GPU memory limit of {_size(limits.gpu_memory_bytes)} reached"
+
+
+def _size(count: int) -> str:
+    size = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
         if size < 1024 or unit == "TiB":
             break
         size /= 1024
-    return f"memory limit of {size:g} {unit} reached"
+    return f"{size:g} {unit}"
 
 
 def signal_name(number: int) -> str:

@@ -12,6 +12,7 @@ import socket
 import stat
 import struct
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ _SEALS = 0x2 | 0x4 | 0x8
 """Shrink, grow, write."""
 _F_ADD_SEALS, _F_SEAL_SEAL = 1033, 0x1
 _ALIGN = 64
+_NOW = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
 class ChannelClosed(Exception):
@@ -53,6 +55,35 @@ def sealed_memfd(encoded: Encoded) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def transmit(channel: socket.socket, encoded: Encoded, wait: Callable[[], None]) -> None:
+    """Send a frame, never blocking: `wait` is called while there is no room, and returns when to try again."""
+    if encoded.shared:
+        _transmit_shared(channel, encoded, wait)
+        rest = memoryview(encoded.body)
+    else:
+        rest = memoryview(_LENGTH.pack(len(encoded.body)) + encoded.body)
+    while rest:
+        try:
+            rest = rest[channel.send(rest, _NOW) :]
+        except BlockingIOError:
+            wait()
+
+
+def _transmit_shared(channel: socket.socket, encoded: Encoded, wait: Callable[[], None]) -> None:
+    """The length with its descriptor: four bytes go whole or not at all."""
+    fd = sealed_memfd(encoded)
+    try:
+        while True:
+            try:
+                socket.send_fds(channel, [header(encoded)], [fd], _NOW)
+            except BlockingIOError:
+                wait()
+            else:
+                return
+    finally:
+        os.close(fd)
 
 
 def _write_all(fd: int, buffer: memoryview, offset: int) -> None:
@@ -93,8 +124,10 @@ class Receiver:
     def __init__(self, channel: socket.socket, frame_bytes: int) -> None:
         self._channel = channel
         self._frame_bytes = frame_bytes
+        self._small_bytes = min(frame_bytes, _BUFFER_BYTES)
         self._buffer = bytearray(_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
+        self._whole = [self._view]
         self._have = 0
         self._fds: deque[int] = deque()
 
@@ -107,9 +140,9 @@ class Receiver:
         """Take what the socket has (once). Raises `ChannelClosed`, `WireError`, BlockingIOError."""
         if self._have == len(self._buffer):
             self._grow(self._needed() or 2 * self._have)
-        target = self._view[self._have :] if self._have else self._view
+        target = [self._view[self._have :]] if self._have else self._whole
         try:
-            count, ancillary, flags, _ = self._channel.recvmsg_into([target], _ONE_FD, _FLAGS)
+            count, ancillary, flags, _ = self._channel.recvmsg_into(target, _ONE_FD, _FLAGS)
         except (ConnectionResetError, BrokenPipeError) as error:
             raise ChannelClosed from error
         if ancillary:
@@ -140,21 +173,26 @@ class Receiver:
         grown = bytearray(max(size, _BUFFER_BYTES))
         grown[: self._have] = self._view[: self._have]
         self._buffer, self._view = grown, memoryview(grown)
+        self._whole = [self._view]
 
     def take(self) -> tuple[bytes, int | None] | None:
         """The next whole frame with its descriptor (the caller closes it), or None."""
-        if self._have < 4:
+        have = self._have
+        if have < 4:
             return None
+        word: int = _LENGTH.unpack_from(self._buffer)[0]
+        if word == have - 4 <= self._small_bytes:  # one frame without a descriptor, as nearly always
+            self._have = 0
+            return bytes(self._view[4:have]), None
         needed = self._needed()
-        if self._have < needed:
+        if have < needed:
             if needed > len(self._buffer):
                 self._grow(needed)
             return None
-        word: int = _LENGTH.unpack_from(self._buffer)[0]
         body = bytes(self._view[4:needed])
-        rest = self._have - needed
+        rest = have - needed
         if rest:
-            self._buffer[:rest] = self._buffer[needed : self._have]
+            self._buffer[:rest] = self._buffer[needed:have]
         self._have = rest
         if rest == 0 and len(self._buffer) > _KEPT_BYTES:
             self._grow(_BUFFER_BYTES)

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heuresis.sandbox import landlock, linux, seccomp
 
 NOBODY = 65534
-_NODES = ("null", "zero", "full", "random", "urandom")
+NODES = ("null", "zero", "full", "random", "urandom")
+LINKS = ("bin", "sbin", "lib", "lib32", "lib64")
+DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+SHOWN_ETC = ("/etc/ld.so.cache", "/etc/alternatives")
 _MOUNT_POINTS = ("/sys", "/mnt", "/media", "/srv")
 _PRIVATE = ("/tmp", "/dev/shm")
-_KEPT = "/.kept"
+KEPT = "/.kept"
 _PASSWD = f"jail:x:{NOBODY}:{NOBODY}:jail:/tmp:/bin/sh\n"
 
 
@@ -30,6 +34,8 @@ class Root:
     """Folders within those that are emptied (site-packages, our own source)."""
     packages: Sequence[str]
     """Files and folders shown although within a covered folder (the runtime's packages)."""
+    devices: Sequence[str] = ()
+    """Nodes of the leased GPU."""
 
     @property
     def hidden(self) -> list[str]:
@@ -62,21 +68,32 @@ def enter_worker(root: Root) -> None:
     if os.getuid() == 0:
         linux.unshare(private)
         _build_root(root, point)
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
-        linux.prctl(linux.PR_SET_DUMPABLE, 1)
-        _new_user(linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID)
+        _drop_to_nobody()
     else:
         _new_user(linux.CLONE_NEWUSER | linux.CLONE_NEWPID | private)
         _build_root(root, point)
+
+
+def become_nobody() -> None:
+    """As root in a root that somebody else has built: a whole /proc for those to come, then nobody's user namespace."""
+    mount_proc("/proc")
+    _drop_to_nobody()
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)  # another user now: the kernel has forgotten it
+
+
+def _drop_to_nobody() -> None:
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    linux.prctl(linux.PR_SET_DUMPABLE, 1)
+    _new_user(linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID)
 
 
 def enter_root() -> None:
     """The second half of `enter_worker`, played by the new pid 1: a proc of its own, then only the new root."""
     point = next(path for path in _MOUNT_POINTS if os.path.isdir(path))
     linux.bind(point, point)
-    _mount_proc(point + "/proc")
+    mount_proc(point + "/proc")
     os.chdir(point)
     linux.pivot_root_here()
     os.chdir("/tmp")
@@ -104,25 +121,26 @@ def _build_root(root: Root, point: str) -> None:
     for path in root.packages:
         _show(point, path)
     for number, path in enumerate(root.hidden):
-        _show(point, path, f"{_KEPT}/{number}")
+        _show(point, path, f"{KEPT}/{number}")
     for covered in root.covered:
         if os.path.ismount(point + covered):
             linux.set_mount_attributes(point + covered, linux.ATTR_RDONLY, recursive=False)
-    for node in _NODES:
-        _touch(f"{point}/dev/{node}")
-        linux.bind(f"/dev/{node}", f"{point}/dev/{node}")
-        linux.set_mount_attributes(f"{point}/dev/{node}", linux.ATTR_NOSUID | linux.ATTR_NOEXEC)
+    for node in (*(f"/dev/{name}" for name in NODES), *root.devices):
+        _touch(point + node)
+        linux.bind(node, point + node)
+        # read-only holds the node's times and rights, which the host and every jail share; its device stays writable
+        linux.set_mount_attributes(point + node, linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NOEXEC)
     _write_stubs(point)
     linux.set_mount_attributes(point, linux.ATTR_RDONLY, recursive=False)
 
 
 def _show_links(point: str) -> None:
-    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+    for name in LINKS:
         if os.path.islink(f"/{name}"):
             os.symlink(os.readlink(f"/{name}"), f"{point}/{name}")
         elif os.path.isdir(f"/{name}"):
             _show(point, f"/{name}")
-    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+    for name, target in DEVICE_LINKS.items():
         os.symlink(target, f"{point}/dev/{name}")
 
 
@@ -152,17 +170,21 @@ def _touch(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
 
 
+def stubs() -> dict[str, str]:
+    """Files of /etc that libraries look for, without anything of the host's."""
+    return {"passwd": _PASSWD, "group": f"jail:x:{NOBODY}:\n", "hosts": "127.0.0.1 localhost\n", "nsswitch.conf": ""}
+
+
 def _write_stubs(point: str) -> None:
-    stubs = {"passwd": _PASSWD, "group": f"jail:x:{NOBODY}:\n", "hosts": "127.0.0.1 localhost\n", "nsswitch.conf": ""}
-    for name, text in stubs.items():
+    for name, text in stubs().items():
         with open(f"{point}/etc/{name}", "w", encoding="ascii") as file:
             file.write(text)
-    for path in ("/etc/ld.so.cache", "/etc/alternatives"):
+    for path in SHOWN_ETC:
         if os.path.exists(path):
             _show(point, path)
 
 
-def _mount_proc(target: str, extra: int = 0) -> bool:
+def mount_proc(target: str, extra: int = 0) -> bool:
     """False where the kernel refuses (a container that masks parts of its own /proc): the jail then has none."""
     flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC | extra
     try:
@@ -183,26 +205,40 @@ def fork_child() -> int:
     return pid
 
 
-def enter_child(limits: ChildLimits, hidden: Sequence[str], bpf: bytes, abi: int) -> None:
+def cover_for_good(path: str) -> None:
+    """Hide a folder from this process and all that it will fork; in a mount namespace of its own."""
+    linux.unshare(linux.CLONE_NEWNS)
+    linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("tmpfs", path, "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV, "size=4k")
+
+
+def hold_nodes() -> None:
+    """Keep the times and rights of device nodes that the host shares with the jail; their devices stay writable."""
+    for name in NODES:
+        if os.path.ismount(f"/dev/{name}"):
+            linux.set_mount_attributes(f"/dev/{name}", linux.ATTR_RDONLY, recursive=False)
+
+
+def enter_child(limits: ChildLimits, hidden: Sequence[str], bpf: bytes, abi: int, extra: int = 0) -> None:
     """Raise every wall around this process for good. Raises OSError when one cannot be raised.
 
     The network namespace is the worker's own, without any interface up: shared by its children one after another,
-    none of which outlives its session.
+    none of which outlives its session; `extra` names further namespaces (`CLONE_*`) that the child gets for itself.
     """
     _raise_oom_score()
-    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWUTS)
+    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWUTS | extra)
     size = f"size={limits.file_bytes},nr_inodes=16384,mode=0700"
     for target in _PRIVATE:
         linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, size)
     for number, path in enumerate(hidden):
-        _bind(f"{_KEPT}/{number}", path)  # below a private folder; it keeps its flags (read-only, no devices)
-    if not _mount_proc("/proc", linux.MS_RDONLY):
+        _bind(f"{KEPT}/{number}", path)  # below a private folder; it keeps its flags (read-only, no devices)
+    if not mount_proc("/proc", linux.MS_RDONLY):
         linux.mount("tmpfs", "/proc", "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV, "size=4k")
     linux.sethostname("jail")
     os.chdir("/tmp")
     set_limits(limits)
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    landlock.restrict(abi)
+    landlock.restrict(abi, [f"/dev/{name}" for name in os.listdir("/dev") if name.startswith("nvidia")])
     linux.drop_capabilities()
     linux.install_filter(bpf)
 
@@ -213,6 +249,7 @@ def set_limits(limits: ChildLimits) -> None:
     _cap(resource.RLIMIT_NOFILE, 256)
     _cap(resource.RLIMIT_FSIZE, limits.largest_file)
     _cap(resource.RLIMIT_MSGQUEUE, 0)
+    _cap(resource.RLIMIT_SIGPENDING, 1024)  # counted per user, whom all jails share
     if limits.address_space is not None:
         with open("/proc/self/statm", encoding="ascii") as file:
             pages = int(file.read().split()[0])

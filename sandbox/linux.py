@@ -15,6 +15,8 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4
 MS_SLAVE = 1 << 19
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+PR_SET_CHILD_SUBREAPER = 36
+SIGKILL = 9
 PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 28, 47, 4
 SECUREBITS_ALL_LOCKED = 0b11101111  # no root magic, no keep-caps, no ambient raise, all locked
 
@@ -91,6 +93,11 @@ def drop_capabilities() -> None:
     for number in range(int(_last_capability()) + 1):
         prctl(PR_CAPBSET_DROP, number)
     prctl(PR_SET_SECUREBITS, SECUREBITS_ALL_LOCKED)
+    empty_capabilities()
+
+
+def empty_capabilities() -> None:
+    """Every set that a process may empty without being privileged. For good only where nothing can be executed."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header, data = struct.pack("II", 0x20080522, 0), bytes(24)
     _check(_libc.capset(header, data), "capset")

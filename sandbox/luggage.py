@@ -8,14 +8,16 @@ from typing import Any
 from msgpack import ExtType
 
 from heuresis.sandbox import wire
-from heuresis.sandbox.protocol import Ref, RemoteHandle, RngSeed
+from heuresis.sandbox.protocol import Ref, RemoteHandle, RngSeed, Tensor
 from heuresis.sandbox.wire import CannotCross, Encoded, Encoder
 
 
 class Luggage:
     """Encodes the referee's frames. Remembers by identity, so what was handed over is kept alive for the session."""
 
-    def __init__(self) -> None:
+    def __init__(self, torch: bool = False) -> None:
+        """`torch`: whether the jail has it, so that a `Tensor` can arrive."""
+        self._torch = torch
         self._encoder = Encoder(self._special, wire.FROM_REFEREE)
         self._handles: set[int] = set()
         self._last_handle = 0
@@ -26,7 +28,8 @@ class Luggage:
 
     def encode(self, frame: list[Any]) -> Encoded:
         """Raises `CannotCross` for a value of ours that may not travel."""
-        self._fresh.clear()
+        if self._fresh:
+            self._fresh.clear()
         try:
             return self._encoder.encode(frame)
         except CannotCross:
@@ -60,6 +63,10 @@ class Luggage:
             return self._ref(encoder, value)
         if type(value) is RngSeed:
             return ExtType(wire.RNG, _bytes(value.seed))
+        if type(value) is Tensor:
+            if not self._torch:
+                raise CannotCross("a Tensor cannot cross: torch is not in the runtime")
+            return ExtType(wire.TENSOR, encoder.nested([value.array]))
         if callable(value):
             return ExtType(wire.CALLBACK, _bytes(self._number_of(value)))
         raise CannotCross(f"a {type(value).__name__} cannot cross")

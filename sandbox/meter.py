@@ -25,6 +25,10 @@ class Meter(Protocol):
         """True when the limit was reached and something was killed for it, or has to be."""
         ...
 
+    def memory_of_others(self) -> bool:
+        """True when something was killed because the machine had no memory left, below the program's own limit."""
+        ...
+
 
 class CgroupMeter:
     """Exact; counts every process of the child and, until its first answer, the fork itself."""
@@ -33,6 +37,7 @@ class CgroupMeter:
         self._cgroup = cgroup
         self._cpu_before = cgroup.cpu_seconds()
         self._kills_before = cgroup.memory_exceeded()
+        self._hits_before = cgroup.limit_hits()
         self._peak = 0
 
     def cpu_seconds(self) -> float:
@@ -43,6 +48,12 @@ class CgroupMeter:
         return self._peak
 
     def out_of_memory(self) -> bool:
+        return self._killed() and self._cgroup.limit_hits() > self._hits_before
+
+    def memory_of_others(self) -> bool:
+        return self._killed() and self._cgroup.limit_hits() <= self._hits_before
+
+    def _killed(self) -> bool:
         return self._cgroup.memory_exceeded() > self._kills_before
 
 
@@ -83,6 +94,9 @@ class TreeMeter:
         self._sample()
         return self._peak > self._limit
 
+    def memory_of_others(self) -> bool:
+        return False  # without a control group the kernel does not say whom it killed
+
 
 def _stat_fields(pid: int) -> list[str]:
     """Fields of /proc/PID/stat from the third on; the second, a name, may hold anything."""
@@ -110,6 +124,16 @@ def _memory_files(pids: list[int]) -> int:
                     status = os.stat(path)
                     sizes[status.st_ino] = status.st_blocks * 512
     return sum(sizes.values())
+
+
+def family(pid: int) -> set[int]:
+    """The process and all its descendants at the moment."""
+    found, queue = set(), [pid]
+    while queue:
+        found.add(one := queue.pop())
+        with contextlib.suppress(OSError, ValueError):  # it ended while we looked
+            queue.extend(_children(one))
+    return found
 
 
 def _children(pid: int) -> list[int]:

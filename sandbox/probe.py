@@ -1,71 +1,70 @@
-"""Attacks a jail before it is trusted: a few things a candidate must not be able to do are really tried."""
+"""Attacks a jail before it is trusted: things that a candidate must not be able to do are really tried."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from heuresis.errors import Unavailable
 from heuresis.program import Limits, Program
-from heuresis.sandbox.protocol import Call, JailEnded, Worker
+from heuresis.sandbox.probe_attacks import TEXT
+from heuresis.sandbox.protocol import Answer, Call, JailEnded, Worker
 
-_ATTACKS = """
-import os, socket
-
-def attack(host_pid, port, canary_path, canary):
-    done = []
-    try:
-        if open(canary_path).read() == canary:
-            done.append("read a file of the host")
-    except OSError:
-        pass
-    try:
-        open(canary_path, "w").write("changed")  # its own /tmp may hold a file of this name: the host looks
-    except OSError:
-        pass
-    for path in ("/usr/heuresis-probe", "/etc/heuresis-probe", "/heuresis-probe", "/dev/heuresis-probe"):
-        try:
-            open(path, "a").close()
-            done.append("wrote to " + path)
-        except OSError:
-            pass
-    try:
-        os.kill(host_pid, 0)
-        done.append("saw a process of the host")
-    except OSError:
-        pass
-    if os.getpid() != 1 or [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]:
-        done.append("is not alone in its process namespace")
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        done.append("connected to the host's loopback")
-    except OSError:
-        pass
-    return done
-"""
+_FOLDERS = ("/usr", "/etc", "", "/dev", "/var/tmp", "/proc/sys/kernel")
 
 
 def probe_jail(open_worker: Callable[[], Worker]) -> str:
     """Empty when every attack failed; else a sentence that says what is missing."""
-    canary = secrets.token_hex(16)
-    with (
-        tempfile.NamedTemporaryFile("w", prefix="heuresis-canary-") as file,
-        socket.create_server(("127.0.0.1", 0)) as listener,
-    ):
-        file.write(canary)
-        file.flush()
-        call = Call("attack", (os.getpid(), listener.getsockname()[1], file.name, canary))
+    secret = secrets.token_hex(16)
+    written = [f"{folder}/heuresis-probe-{secret[:8]}" for folder in _FOLDERS]
+    with tempfile.TemporaryDirectory(prefix="heuresis-canary-") as folder, _listening(folder, secret) as (port, names):
+        os.chmod(folder, 0o755)
+        canary = f"{folder}/canary"
+        with open(canary, "w", encoding="ascii") as file:
+            file.write(secret)
+        os.chmod(canary, 0o666)
+        call = Call("attack", (os.getpid(), port, canary, secret, names, written))
         try:
-            with open_worker() as worker, worker.start(Program.of(_ATTACKS), ("attack",), Limits(), 0) as session:
-                answer = session.call([call])[0]
+            answer = _play(open_worker, call)
         except (Unavailable, JailEnded) as error:
             return str(error)
+        finally:
+            _remove(written)
         if answer.error is not None:
             return f"the probe failed: {answer.error}"
-        with open(file.name, encoding="utf-8") as again:
-            if again.read() != canary:
-                return "a probing program wrote to a file of the host"
-        return "" if answer.value == [] else f"a probing program {', '.join(map(str, answer.value))}"
+        worked = answer.value if isinstance(answer.value, list) else [f"answered {answer.value!r}"]
+        with open(canary, encoding="utf-8") as again:
+            if again.read() != secret or os.stat(canary).st_mode & 0o777 != 0o666:
+                worked.append("changed a file of the host")
+        return f"a probing program {', '.join(map(str, worked))}" if worked else ""
+
+
+def _play(open_worker: Callable[[], Worker], call: Call) -> Answer:
+    with open_worker() as worker, worker.start(Program.of(TEXT), ("attack",), Limits(), 0) as session:
+        return session.call([call])[0]
+
+
+@contextlib.contextmanager
+def _listening(folder: str, secret: str) -> Iterator[tuple[int, list[str]]]:
+    """Sockets of the host that a program must not reach: its loopback's port, a path, an abstract name."""
+    names = [f"{folder}/socket", f"\0heuresis-probe-{secret}"]
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as by_path,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as by_name,
+    ):
+        by_path.bind(names[0])
+        os.chmod(names[0], 0o666)
+        by_name.bind(names[1])
+        yield listener.getsockname()[1], names
+
+
+def _remove(paths: list[str]) -> None:
+    """What a program has written where it must not."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)

@@ -81,6 +81,17 @@ class RngSeed:
 
 
 @dataclass(frozen=True)
+class Tensor:
+    """Arrives in the jail as a torch tensor on the session's device: the leased GPU, else the processor.
+
+    The bytes travel through the host's memory both ways; a tensor that the program returns comes back as an array.
+    The runtime must name torch.
+    """
+
+    array: Any
+
+
+@dataclass(frozen=True)
 class Call:
     """One call into the jail."""
 
@@ -88,7 +99,7 @@ class Call:
     """An entry point; or, with `target`, a method of that object."""
     args: tuple[Any, ...] = ()
     """None, bool, int (64 bit), float, str, bytes, list, tuple, dict with str keys, numpy arrays and scalars,
-    `RemoteHandle`, `Ref`, `RngSeed`, and Python callables: inside the jail these are proxies, run here."""
+    `RemoteHandle`, `Ref`, `RngSeed`, `Tensor`, and Python callables: inside the jail these are proxies, run here."""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     target: RemoteHandle | None = None
     keep: bool = False
@@ -148,6 +159,11 @@ class Worker(Protocol):
     @property
     def isolation(self) -> str:
         """Stands on every row, e.g. `namespaces`, `namespaces-nocgroup`, `none`."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where programs find their accelerator: `cuda:0` (the leased one, the only one they see), or `cpu`."""
         ...
 
     def start(self, program: Program, entry_points: Sequence[str], limits: Limits, seed: int) -> Session:

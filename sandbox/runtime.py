@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import heuresis.errors
 from heuresis.errors import ConfigError
@@ -36,6 +37,16 @@ class Installation:
     packages: tuple[str, ...]
 
 
+def describe(runtime: tuple[str, ...]) -> dict[str, Any]:
+    """The part of a warm parent's configuration that says what to import and what to show. Raises `ConfigError`."""
+    found = find_installation(runtime)
+    return {
+        "python": found.python, "sys_path": found.first_path, "jail_path": found.jail_path,
+        "python_path": found.python_path, "runtime": runtime, "trees": found.trees, "covered": found.covered,
+        "packages": found.packages,
+    }  # fmt: skip
+
+
 @functools.cache
 def find_installation(runtime: tuple[str, ...]) -> Installation:
     """Raises `ConfigError` when a package of `runtime` is not installed."""
@@ -57,6 +68,13 @@ def find_installation(runtime: tuple[str, ...]) -> Installation:
         covered=tuple(_covered(prefix)),
         packages=tuple(packages),
     )
+
+
+def own_source() -> dict[str, str]:
+    """What a warm parent needs of our source, for a jail that it is started in: place below its path -> our path."""
+    package = os.path.dirname(os.path.abspath(heuresis.errors.__file__))
+    files = {f"heuresis/{name}.py": f"{package}/{name}.py" for name in ("__init__", "errors", "program")}
+    return {**files, "heuresis/sandbox": os.path.dirname(os.path.realpath(__file__))}
 
 
 def _standard_library() -> list[str]:

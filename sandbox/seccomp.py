@@ -10,12 +10,12 @@ from __future__ import annotations
 import errno
 import struct
 
-_LD, _JEQ, _JGE, _JGT, _JSET, _RET = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06
-_NR, _ARCH, _ARG0_LOW, _ARG1_LOW = 0, 4, 16, 24
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+LD, JEQ, JGE, JGT, JSET, RET = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06
+_NR, _ARCH, ARG0_LOW, ARG1_LOW = 0, 4, 16, 24
+ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT = 0x40000000
-_NEWEST = 469
+NEWEST = 469
 """file_setattr (6.17); higher numbers answer ENOSYS."""
 _CLONE_NEW_ANY = 0x7E020080
 """NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, NEWTIME."""
@@ -189,18 +189,18 @@ _SPECIAL = {  # clone, clone3, socket, ioctl
 }
 
 
-def _op(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
+def op(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
     return struct.pack("HBBI", code, yes, no, value)
 
 
-def _fail(number: int) -> bytes:
-    return _op(_RET, _ERRNO | number)
+def fail(number: int) -> bytes:
+    return op(RET, _ERRNO | number)
 
 
-def _architecture_check(machine: str) -> list[bytes]:
-    code = [_op(_LD, _ARCH), _op(_JEQ, _AUDIT[machine], 1, 0), _op(_RET, _KILL), _op(_LD, _NR)]
+def architecture_check(machine: str) -> list[bytes]:
+    code = [op(LD, _ARCH), op(JEQ, _AUDIT[machine], 1, 0), op(RET, _KILL), op(LD, _NR)]
     if machine == "x86_64":
-        code += [_op(_JGE, _X32_BIT, 0, 1), _op(_RET, _KILL)]
+        code += [op(JGE, _X32_BIT, 0, 1), op(RET, _KILL)]
     return code
 
 
@@ -208,24 +208,24 @@ def _argument_checks(machine: str) -> list[bytes]:
     """clone3 hides its flags in memory, so it must seem missing; glibc then uses clone, whose flags we can read."""
     clone, clone3, socket, ioctl = _SPECIAL[machine]
     return [
-        _op(_JEQ, clone3, 0, 1),
-        _fail(errno.ENOSYS),
-        _op(_JEQ, clone, 0, 4),
-        _op(_LD, _ARG0_LOW),
-        _op(_JSET, _CLONE_NEW_ANY, 0, 1),
-        _fail(errno.EPERM),
-        _op(_RET, _ALLOW),
-        _op(_JEQ, socket, 0, 4),
-        _op(_LD, _ARG0_LOW),
-        _op(_JEQ, _AF_UNIX, 1, 0),
-        _fail(errno.EAFNOSUPPORT),
-        _op(_RET, _ALLOW),
-        _op(_JEQ, ioctl, 0, 5),
-        _op(_LD, _ARG1_LOW),
-        _op(_JEQ, _TIOCSTI, 1, 0),
-        _op(_JEQ, _TIOCLINUX, 0, 1),
-        _fail(errno.EPERM),
-        _op(_RET, _ALLOW),
+        op(JEQ, clone3, 0, 1),
+        fail(errno.ENOSYS),
+        op(JEQ, clone, 0, 4),
+        op(LD, ARG0_LOW),
+        op(JSET, _CLONE_NEW_ANY, 0, 1),
+        fail(errno.EPERM),
+        op(RET, ALLOW),
+        op(JEQ, socket, 0, 4),
+        op(LD, ARG0_LOW),
+        op(JEQ, _AF_UNIX, 1, 0),
+        fail(errno.EAFNOSUPPORT),
+        op(RET, ALLOW),
+        op(JEQ, ioctl, 0, 5),
+        op(LD, ARG1_LOW),
+        op(JEQ, _TIOCSTI, 1, 0),
+        op(JEQ, _TIOCLINUX, 0, 1),
+        fail(errno.EPERM),
+        op(RET, ALLOW),
     ]
 
 
@@ -234,12 +234,18 @@ def denied_numbers(machine: str) -> list[int]:
     return sorted({number for number in (*_COMMON.values(), *_DENIED[machine].values()) if number >= 0})
 
 
+def denied_names() -> list[str]:
+    """Names of the system calls that answer EPERM, of every architecture in the table."""
+    tables = (_COMMON, *_DENIED.values())
+    return sorted({name for table in tables for name, number in table.items() if number >= 0})
+
+
 def build_filter(machine: str) -> bytes:
     """The filter for `machine` (x86_64 or aarch64). Raises KeyError for another one: no jail there."""
-    code = _architecture_check(machine)
-    code += [_op(_JGT, _NEWEST, 0, 1), _fail(errno.ENOSYS)]
+    code = architecture_check(machine)
+    code += [op(JGT, NEWEST, 0, 1), fail(errno.ENOSYS)]
     code += _argument_checks(machine)
     for number in denied_numbers(machine):
-        code += [_op(_JEQ, number, 0, 1), _fail(errno.EPERM)]
-    code.append(_op(_RET, _ALLOW))
+        code += [op(JEQ, number, 0, 1), fail(errno.EPERM)]
+    code.append(op(RET, ALLOW))
     return b"".join(code)

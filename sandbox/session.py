@@ -16,21 +16,19 @@ from typing import Any, NoReturn, Self
 from heuresis.errors import Unavailable
 from heuresis.program import Limits, Program
 from heuresis.sandbox import frames, wire
-from heuresis.sandbox.endings import is_texts, memory_reason, signal_name
+from heuresis.sandbox.endings import gpu_memory_reason, is_texts, memory_reason, signal_name
 from heuresis.sandbox.frames import ChannelClosed, Receiver
 from heuresis.sandbox.luggage import Luggage
 from heuresis.sandbox.meter import Meter
 from heuresis.sandbox.output import Output
 from heuresis.sandbox.protocol import Answer, Call, Ending, JailEnded, RemoteHandle, Usage
-from heuresis.sandbox.shim import CALLBACK_ANSWER, CALLBACK_ASK, CALLS, FREE, LOAD, REPLY
-from heuresis.sandbox.wire import Encoded, WireError
+from heuresis.sandbox.shim import CALLBACK_ANSWER, CALLBACK_ASK, CALLS, DEVICE, FREE, LOAD, REPLY
+from heuresis.sandbox.wire import WireError
 
 _LOOK_SECONDS = 0.1
 """While waiting, memory and processor time are read at least this often."""
 QUICK_SECONDS = 0.02
 """Receive timeout of the channel."""
-_NOW = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-_AT_ONCE_BYTES = 1 << 16
 _EXIT_SECONDS = 1.0
 """How long a child that closed its channel may take to be gone by itself."""
 _TEXT_CHARS = 5000
@@ -58,17 +56,20 @@ class Child:
     """Waits until the killed child and all it started are gone. Raises `Unavailable`."""
     cores: float
     """How many seconds of processor time it can use per second."""
+    gpu_bytes: Callable[[], int | None] = lambda: None
+    """What it holds of its leased device, None where that is not seen. Raises `Unavailable`."""
 
 
 class JailSession:
     """Implements `heuresis.sandbox.protocol.Session`."""
 
-    def __init__(self, child: Child, limits: Limits) -> None:
+    def __init__(self, child: Child, limits: Limits, torch: bool = False) -> None:
+        """`torch`: whether the runtime has it."""
         self._child = child
         self._limits = limits
         self._channel = child.channel
         self._receiver = Receiver(child.channel, wire.FROM_JAIL.frame_bytes)
-        self._luggage = Luggage()
+        self._luggage = Luggage(torch)
         self._decoder = wire.Decoder(_nothing_special, wire.FROM_JAIL)
         self._output = Output(child.output, limits.output_bytes)
         self._poller = select.poll()
@@ -77,15 +78,31 @@ class JailSession:
         self._request = 0
         self._asked = 0
         self._abandoned: set[int] = set()
+        self._proved = False
+        """Whether it has a device, whose memory is watched."""
         self._calls = 0
         self._wall = 0.0
         self._since: float | None = None
         self._look_at = 0.0
         self._ended: JailEnded | None = None
         self._closed = False
+        self.gpu_bytes = child.gpu_bytes
         self._reaped: Reaped | None = None
 
     # -- what the referee uses
+
+    def prove_device(self, device_uuid: str) -> None:
+        """Before `load`: the child starts CUDA on the leased device and uses it. Raises `Unavailable`.
+
+        The wall time that takes is ours; no line of the program has run.
+        """
+        try:
+            trouble = self._round_trip([DEVICE, device_uuid], 0)
+        except JailEnded as ended:
+            raise Unavailable(f"the leased GPU did not answer: {ended.reason}") from ended
+        if trouble != "":
+            raise Unavailable(f"the leased GPU is not what was promised: {str(trouble)[:_TEXT_CHARS]}")
+        self._wall, self._proved = 0.0, True
 
     def load(self, program: Program, entry_points: Sequence[str], seed: int) -> None:
         """Send the program and wait until it is imported. Raises `JailEnded`."""
@@ -220,35 +237,9 @@ class JailSession:
             raise JailEnded(Ending.CRASHED, "the session is closed")
         encoded = self._luggage.encode(frame)
         try:
-            self._transmit(encoded)
+            frames.transmit(self._channel, encoded, self._wait_to_send)
         except (BrokenPipeError, ConnectionResetError):
             self._died()
-
-    def _transmit(self, encoded: Encoded) -> None:
-        data = frames.header(encoded) + encoded.body
-        if not encoded.shared and len(data) < _AT_ONCE_BYTES:
-            with contextlib.suppress(BlockingIOError):
-                data = data[self._channel.send(data, _NOW) :]
-        rest = memoryview(data)
-        if encoded.shared:
-            fd = frames.sealed_memfd(encoded)
-            try:
-                while not self._try(lambda: socket.send_fds(self._channel, [rest[:4]], [fd], _NOW)):
-                    self._wait(select.POLLOUT)
-            finally:
-                os.close(fd)
-            rest = rest[4:]
-        while rest:
-            try:
-                rest = rest[self._channel.send(rest, _NOW) :]
-            except BlockingIOError:
-                self._wait(select.POLLOUT)
-
-    def _try(self, action: Callable[[], int]) -> bool:
-        try:
-            return action() == 4
-        except BlockingIOError:
-            return False
 
     def _receive(self) -> list[Any]:
         try:
@@ -270,9 +261,11 @@ class JailSession:
     def _quick_frame(self) -> tuple[bytes, int | None] | None:
         """Wait for 20 ms in the kernel, without polling: most answers come sooner."""
         if self._wall + 2 * QUICK_SECONDS < self._limits.wall_seconds:
-            with contextlib.suppress(BlockingIOError):
+            try:
                 self._receiver.read()
-                return self._receiver.take()
+            except BlockingIOError:
+                return None
+            return self._receiver.take()
         return None
 
     def _decode(self, body: bytes, fd: int | None) -> Any:
@@ -293,8 +286,11 @@ class JailSession:
             now = time.monotonic()
             self._wall += now - self._since
             self._since = None
-            if now > self._look_at and self._ended is None and not self._closed:
+            if now > self._look_at and self._reaped is None and not self._closed:
                 self._look(now)
+
+    def _wait_to_send(self) -> None:
+        self._wait(select.POLLOUT)
 
     def _wait(self, event: int) -> None:
         """Return when the channel is ready; end the session when a limit is reached or the child is gone."""
@@ -342,6 +338,8 @@ class JailSession:
             self._end(Ending.CPU, f"processor time limit of {self._limits.cpu_seconds:g} s reached")
         if self._child.meter.out_of_memory():
             self._end(Ending.MEMORY, memory_reason(self._limits))
+        if self._proved and (self._child.gpu_bytes() or 0) > self._limits.gpu_memory_bytes:
+            self._end(Ending.MEMORY, gpu_memory_reason(self._limits))
         self._look_at = now + min(_LOOK_SECONDS, max(0.005, left / self._child.cores))
 
     # -- the end
@@ -357,6 +355,8 @@ class JailSession:
             self._end(Ending.OUTPUT, f"output limit of {limits.output_bytes} bytes reached")
         if self._child.meter.out_of_memory():
             self._end(Ending.MEMORY, memory_reason(limits))
+        if self._child.meter.memory_of_others():
+            self._end(Ending.UNAVAILABLE, "the machine ran out of memory, and killed it below its own limit")
         if number == signal.SIGXCPU or (gone and number == signal.SIGKILL and reaped.cpu_seconds >= limits.cpu_seconds):
             self._end(Ending.CPU, f"processor time limit of {limits.cpu_seconds:g} s reached")
         if not gone:

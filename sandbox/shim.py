@@ -5,6 +5,7 @@ Nothing here is trusted by the referee. It is written to be fair to honest progr
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import linecache
 import os
@@ -23,12 +24,13 @@ from msgpack import ExtType
 
 from heuresis.program import MAIN_FILE
 from heuresis.sandbox import wire
+from heuresis.sandbox.cuda import device_trouble
 from heuresis.sandbox.frames import Receiver, checked_size, header, sealed_memfd
 from heuresis.sandbox.wire import CannotCross, Decoder, Encoded, Encoder
 
 FOLDER = "/tmp/program"
 _TRACEBACK_CHARS, _ERROR_CHARS = 4096, 1000
-LOAD, CALLS, FREE, CALLBACK_ANSWER, CALLBACK_ASK, REPLY = range(6)
+LOAD, CALLS, FREE, CALLBACK_ANSWER, CALLBACK_ASK, REPLY, DEVICE = range(7)
 """First item of every frame."""
 
 
@@ -44,19 +46,21 @@ class Channel:
         self._receiver = Receiver(channel, wire.FROM_REFEREE.frame_bytes)
         self.lock = threading.RLock()
         self.objects: dict[int, Any] = {}
+        self.device = "cpu"
         self._refs: dict[int, Any] = {}
         self._asked = 0
         self._encoder = Encoder(_no_special, wire.FROM_JAIL)
         self._decoder = Decoder(self._special, wire.FROM_REFEREE)
 
     def encode(self, frame: list[Any]) -> Encoded:
+        """Raises `CannotCross`, `WireError` for a value nested too deeply or with keys that are not str."""
         wire.check_shape(frame, wire.FROM_JAIL.depth)
         return self._encoder.encode(frame)
 
     def send(self, encoded: Encoded) -> None:
         head = header(encoded)
         if not encoded.shared:
-            self._socket.sendall(head + encoded.body)
+            self._socket.sendall(head + encoded.body)  # one call: one wake-up of the referee
             return
         fd = sealed_memfd(encoded)
         try:
@@ -90,6 +94,8 @@ class Channel:
             return array
         if code == wire.CALLBACK:
             return self._proxy(int.from_bytes(payload, "little"))
+        if code == wire.TENSOR:
+            return importlib.import_module("torch").from_numpy(decoder.nested(payload)[0]).to(self.device)
         raise wire.WireError(f"unknown extension {code}")
 
     def _proxy(self, number: int) -> Callable[..., Any]:
@@ -109,14 +115,26 @@ class Channel:
         return value
 
 
-def _no_special(_: Encoder, value: Any) -> ExtType:
+def _no_special(encoder: Encoder, value: Any) -> ExtType:
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):  # copied to the host: what was still being computed is
+        try:
+            return encoder.array(value.detach().cpu().resolve_conj().resolve_neg().numpy())
+        except Exception as error:  # the candidate's own kind of tensor, or a failed device: told as this call's error
+            raise CannotCross(f"a tensor cannot cross: {error}") from error
     raise CannotCross(f"a {type(value).__name__} cannot cross")
 
 
 def serve(channel_fd: int, folder: str = FOLDER) -> None:
     """Load the program that comes first, then answer frames until the other side closes."""
     channel = Channel(socket.socket(fileno=channel_fd))
-    _, files, entry_points, seed = channel.receive()
+    first = channel.receive()
+    if first[0] == DEVICE:
+        trouble = device_trouble(first[1])
+        channel.device = "cuda:0"
+        channel.send(channel.encode([REPLY, 0, trouble]))
+        first = channel.receive()
+    _, files, entry_points, seed = first
     _reseed(seed)
     module, failure = _load(files, entry_points, folder)
     channel.send(channel.encode([REPLY, 0, failure]))

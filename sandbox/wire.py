@@ -10,7 +10,7 @@ import mmap
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 import numpy as np
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 INLINE_BYTES = 64 << 10
 """Arrays above this go by memfd."""
 _SMALL_BYTES = 16 << 10
-"""A frame up to this size cannot hold enough containers to need counting."""
+"""A frame up to this size cannot hold enough items or containers to need counting."""
 _ALIGN = 64
-TUPLE, ARRAY, BIG_ARRAY, HANDLE, RNG, REF_NEW, REF, CALLBACK = range(1, 9)
+TUPLE, ARRAY, BIG_ARRAY, HANDLE, RNG, REF_NEW, REF, CALLBACK, TENSOR = range(1, 10)
 _DTYPES = tuple(
     np.dtype(name)
     for name in ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -63,13 +63,12 @@ FROM_JAIL = Caps()
 FROM_REFEREE = Caps(frame_bytes=256 << 20, shared_bytes=16 << 30, containers=50_000_000, items=50_000_000)
 
 
-@dataclass(frozen=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A frame body, and the buffers of its memfd in order (each starts at a multiple of 64 bytes)."""
 
     body: bytes
-    shared: tuple[memoryview, ...]
-    shared_bytes: int
+    shared: tuple[memoryview, ...] = ()
+    shared_bytes: int = 0
 
 
 class Encoder:
@@ -95,7 +94,7 @@ class Encoder:
         if len(body) > self._caps.frame_bytes:
             raise CannotCross(f"a message of {len(body)} bytes is above the cap of {self._caps.frame_bytes}")
         if not self._shared:
-            return Encoded(body, (), 0)
+            return Encoded(body)
         if self._offset > self._caps.shared_bytes:
             raise CannotCross(f"arrays of {self._offset} bytes are above the cap of {self._caps.shared_bytes}")
         return Encoded(body, tuple(self._shared), self._offset)
@@ -156,7 +155,7 @@ class Decoder:
             "max_str_len": caps.frame_bytes, "max_bin_len": caps.frame_bytes,
             "max_map_len": caps.items, "max_ext_len": caps.frame_bytes,
         }  # fmt: skip
-        self._small_options = {key: value for key, value in self._options.items() if key != "list_hook"}
+        self._small_bytes = min(_SMALL_BYTES, caps.frame_bytes, caps.containers, caps.items)
         self._shared: NDArray[np.uint8] | None = None
         self._containers = 0
         self._depth = 0
@@ -167,8 +166,10 @@ class Decoder:
         """The value in `body`; `shared` holds the bytes of the frame's memfd. Raises `WireError`."""
         self._shared, self._containers, self._depth, self._sliced = shared, 0, 0, 0
         try:
-            value = self._unpack(body, self._small_options if len(body) <= _SMALL_BYTES else self._options)
-            check_shape(value, self._caps.depth)
+            size = len(body)
+            value = self._unpack_small(body) if size <= self._small_bytes else self._unpack(body, self._options)
+            if size > self._caps.depth:  # a level costs a byte at least, and `_dict` has looked at the keys
+                check_shape(value, self._caps.depth)
         except WireError:
             raise
         except Exception as error:  # hostile bytes: the owner of the session looks at a WireError
@@ -176,6 +177,12 @@ class Decoder:
         finally:
             self._shared = None
         return value
+
+    def _unpack_small(self, body: memoryview | bytes) -> Any:
+        """Without a cap given, msgpack takes the size of the body for every cap."""
+        return msgpack.unpackb(
+            body, object_pairs_hook=self._dict, ext_hook=self._extension, strict_map_key=False, timestamp=1
+        )
 
     def _unpack(self, body: memoryview | bytes, options: dict[str, Any]) -> Any:
         """An item costs a byte at least: a list that claims more is refused before it is given room."""

@@ -9,22 +9,23 @@ import json
 import math
 import os
 import select
-import shutil
 import signal
 import socket
 import struct
-import subprocess
-import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from heuresis.errors import ConfigError, Unavailable
 from heuresis.program import Limits, Program
-from heuresis.sandbox.backends import Backend, choose_backend
-from heuresis.sandbox.cgroups import Cgroup, open_cgroup
+from heuresis.sandbox.backends import NO_CGROUP, check_level, choose_backend
+from heuresis.sandbox.backends.base import Backend
+from heuresis.sandbox.cgroups import Cgroup
+from heuresis.sandbox.leased import LeasedDevice, lease_device
 from heuresis.sandbox.meter import CgroupMeter, Meter, TreeMeter
 from heuresis.sandbox.protocol import JailEnded
+from heuresis.sandbox.scratch import FolderMeter, Scratch
 from heuresis.sandbox.session import QUICK_SECONDS, Child, JailSession, Reaped
 
 _READY_SECONDS = 120.0
@@ -34,62 +35,78 @@ _CHANNEL_BYTES = 1 << 19
 """Asked of the kernel for each end of a channel; it may give less (net.core.wmem_max)."""
 _STARTS = 3
 """Tries to get a working warm parent before giving up."""
-_WARM = os.path.join(os.path.dirname(os.path.realpath(__file__)), "warm.py")
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0",
-    "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/tmp", "TMPDIR": "/tmp",
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-}  # fmt: skip
+_WITH_DEVICES = ("namespaces", "docker", "none")
+"""Kinds of jail that show a program the GPU that was leased for it."""
 
 
 def open_worker(
-    runtime: tuple[str, ...] = ("numpy",), isolation: str = "auto", allow_none: bool = False, cores: float = 1.0
+    runtime: tuple[str, ...] = ("numpy",),
+    isolation: str = "auto",
+    allow_none: bool = False,
+    cores: float = 1.0,
+    min_isolation: str = "",
+    device: str = "auto",
+    gpu_memory_bytes: int = 0,
 ) -> JailWorker:
     """A worker whose jail passed its probe. Raises `Unavailable` when there is none, `ConfigError` for a bad name.
 
     `runtime` names packages (by import name) that candidates may import; `cores` is the processor share of a child.
+    A jail weaker than `min_isolation` (one of `heuresis.sandbox.backends.LEVELS`) is `Unavailable`.
+    With `gpu_memory_bytes` the worker leases so much of the GPU that `device` names, for its whole life.
     """
     if not cores > 0:
         raise ConfigError("cores", "a number above 0", cores)
-    return JailWorker(choose_backend(isolation, allow_none, _probe_worker), runtime, cores)
+    backend = choose_backend(isolation, allow_none, probe_worker)
+    worker = JailWorker(backend, runtime, cores, _lease(backend, device, gpu_memory_bytes))
+    try:
+        check_level(worker.isolation, min_isolation)
+    except BaseException:
+        worker.close()
+        raise
+    return worker
 
 
-def _probe_worker(backend: Backend) -> JailWorker:
+def _lease(backend: Backend, device: str, gpu_memory_bytes: int) -> LeasedDevice | None:
+    leased = lease_device(device, gpu_memory_bytes)
+    if leased is not None and backend.name not in _WITH_DEVICES:
+        leased.close()
+        raise Unavailable(f"isolation {backend.name} passes no GPU in; {', '.join(_WITH_DEVICES)} do")
+    return leased
+
+
+def probe_worker(backend: Backend) -> JailWorker:
+    """What a probe attacks."""
     return JailWorker(backend, (), 1.0)
 
 
 class _Warm:
     """One running warm parent. Owns its process, control socket and control group."""
 
-    def __init__(self, backend: Backend, runtime: tuple[str, ...], cores: float) -> None:
-        config = backend.configure(runtime)
+    def __init__(
+        self, backend: Backend, runtime: tuple[str, ...], cores: float, scratch: str, gpu: LeasedDevice | None
+    ) -> None:
+        config = {**backend.configure(runtime), "owner": os.getpid(), "scratch": scratch, **_leased_words(gpu)}
+        self.single_use = bool(config.get("single_use"))
+        self.used = False
         self._owner = os.getpid()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.cgroup: Cgroup | None = None
         self._pidfd = -1
+        self._launched = backend.launch(config)
+        self._control = self._launched.control
         atexit.register(self.close)
         try:
-            self._process = subprocess.Popen(
-                [config["python"], "-I", "-S", _WARM, str(theirs.fileno())],
-                env=_ENVIRONMENT, cwd="/", pass_fds=(theirs.fileno(),), start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-        except OSError as error:
-            self._control.close()
-            atexit.unregister(self.close)
-            raise Unavailable(f"cannot start a warm parent: {error}") from error
-        finally:
-            theirs.close()
-        try:
-            _, fds = self.ask({**config, "owner": self._owner}, (), _READY_SECONDS)
+            _, fds = self.ask(config, (), _READY_SECONDS)
             self._pidfd = fds[0]
-            self.cgroup = open_cgroup()
+            self.cgroup = self._launched.open_cgroup(_host_pid(self._pidfd))
             if self.cgroup is not None:
-                self.cgroup.add(_host_pid(self._pidfd))
                 self.cgroup.limit_cores(cores)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def pid(self) -> int:
+        return _host_pid(self._pidfd)
 
     @property
     def alive(self) -> bool:
@@ -122,11 +139,7 @@ class _Warm:
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        try:
-            self._process.wait(_ANSWER_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._launched.close()
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
@@ -137,24 +150,35 @@ class _Warm:
 class JailWorker:
     """Implements `heuresis.sandbox.protocol.Worker`: one child at a time."""
 
-    def __init__(self, backend: Backend, runtime: tuple[str, ...], cores: float) -> None:
+    def __init__(
+        self, backend: Backend, runtime: tuple[str, ...], cores: float, gpu: LeasedDevice | None = None
+    ) -> None:
+        """Closes `gpu` when it is closed itself."""
         self._backend = backend
+        self._gpu = gpu
+        self.device = "cpu" if gpu is None else "cuda:0"
         self._runtime = runtime
         self._cores = cores
         self._session: JailSession | None = None
         self._closed = False
-        self._scratch = None if backend.jailed else tempfile.mkdtemp(prefix="heuresis-")
-        self._started = 0
-        self._warm: _Warm | None = self._fresh_warm()
-        suffix = "-nocgroup" if self._warm.cgroup is None and backend.jailed else ""
+        self._child_pid = 0
+        self._scratch = None if backend.private_tmp else Scratch(backend.jailed)
+        try:
+            self._warm: _Warm | None = self._fresh_warm()
+        except BaseException:
+            self._let_go()
+            raise
+        suffix = NO_CGROUP if self._warm.cgroup is None and backend.jailed else ""
         self.isolation = backend.name + suffix
 
     def start(self, program: Program, entry_points: Sequence[str], limits: Limits, seed: int) -> JailSession:
         """The session of before, if any, is closed."""
         if self._session is not None:
             self._session.close()
-        session = self._session = JailSession(self._fork(limits), limits)
+        session = self._session = JailSession(self._fork(limits), limits, "torch" in self._runtime)
         try:
+            if self._gpu is not None:
+                self._gpu.prove(session)
             session.load(program, entry_points, seed)
         except JailEnded as ended:
             ended.usage, ended.output = session.usage, session.output
@@ -169,16 +193,23 @@ class JailWorker:
         if self._warm is not None:
             self._warm.close()
             self._warm = None
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.close()
+        if self._gpu is not None:
+            self._gpu.close()
+            self._gpu = None
+
+    @property
+    def pids(self) -> list[int]:
+        """The living warm parent and the child of the latest session, as the host numbers them."""
+        return [pid for pid in (self._warm.pid if self._warm else 0, self._child_pid) if pid > 0]
 
     def _program_folder(self) -> str:
         """Within the jail: its own /tmp. Without one: a folder of ours, new for each session."""
-        if self._scratch is None:
-            return "/tmp/program"
-        self._started += 1
-        shutil.rmtree(f"{self._scratch}/{self._started - 1}", ignore_errors=True)
-        return f"{self._scratch}/{self._started}"
+        return "/tmp/program" if self._scratch is None else self._scratch.fresh()
 
     def __enter__(self) -> Self:
         return self
@@ -191,7 +222,8 @@ class JailWorker:
     def _fresh_warm(self) -> _Warm:
         for last in range(_STARTS):
             try:
-                return _Warm(self._backend, self._runtime, self._cores)
+                scratch = self._scratch.path if self._scratch else ""
+                return _Warm(self._backend, self._runtime, self._cores, scratch, self._gpu)
             except Unavailable:
                 if last == _STARTS - 1:
                     raise
@@ -200,11 +232,12 @@ class JailWorker:
     def _living_warm(self) -> _Warm:
         if self._closed:
             raise Unavailable("the worker is closed")
-        if self._warm is not None and not self._warm.alive:
+        if self._warm is not None and (not self._warm.alive or (self._warm.single_use and self._warm.used)):
             self._warm.close()
             self._warm = None
         if self._warm is None:
             self._warm = self._fresh_warm()
+        self._warm.used = True
         return self._warm
 
     def _fork(self, limits: Limits) -> Child:
@@ -217,7 +250,9 @@ class JailWorker:
         output, output_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(output_end, True)
         meter: Meter | None = CgroupMeter(warm.cgroup) if warm.cgroup is not None else None
-        message = {"limits": _kernel_limits(limits, warm.cgroup is not None), "folder": self._program_folder()}
+        free = warm.cgroup is not None, self._gpu is not None
+        folder = self._program_folder()
+        message = {"limits": _kernel_limits(limits, *free), "folder": folder}
         try:
             answer, fds = warm.ask(message, (theirs.fileno(), output_end))
         except Unavailable:
@@ -231,8 +266,13 @@ class JailWorker:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, int(QUICK_SECONDS * 1e6)))
         cores = self._cores if meter is not None else float(os.cpu_count() or 1)
         pid = int(answer["pid"])
-        meter = meter or TreeMeter(_host_pid(fds[0]), limits.memory_bytes)
-        return Child(ours, output, fds[0], meter, lambda: self._reap(warm, pid), cores)
+        host_pid = _host_pid(fds[0])
+        self._child_pid = host_pid
+        meter = meter or TreeMeter(host_pid, limits.memory_bytes)
+        if self._scratch is not None:
+            meter = FolderMeter(meter, folder, limits.memory_bytes)
+        child = Child(ours, output, fds[0], meter, lambda: self._reap(warm, pid), cores)
+        return child if self._gpu is None else replace(child, gpu_bytes=self._gpu.watch(host_pid))
 
     def _reap(self, warm: _Warm, pid: int) -> Reaped:
         try:
@@ -248,6 +288,13 @@ class JailWorker:
             self._warm = None
 
 
+def _leased_words(gpu: LeasedDevice | None) -> dict[str, Any]:
+    """The part of a warm parent's configuration that names the leased device."""
+    if gpu is None:
+        return {"devices": [], "device_uuid": ""}
+    return {"devices": list(gpu.nodes), "device_uuid": gpu.lease.device.uuid}
+
+
 def _host_pid(pidfd: int) -> int:
     """The process behind a descriptor, numbered as we see it."""
     with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as file:
@@ -257,12 +304,15 @@ def _host_pid(pidfd: int) -> int:
     raise Unavailable("the child's number cannot be read from /proc/self/fdinfo")
 
 
-def _kernel_limits(limits: Limits, has_cgroup: bool) -> dict[str, Any]:
-    """Fields of `heuresis.sandbox.jail.ChildLimits`. Memory files count as files: these may be as large as memory."""
+def _kernel_limits(limits: Limits, has_cgroup: bool, has_gpu: bool) -> dict[str, Any]:
+    """Fields of `heuresis.sandbox.jail.ChildLimits`. Memory files count as files: these may be as large as memory.
+
+    CUDA reserves addresses for all memory there is: with it, without a group, memory is sampled only.
+    """
     return {
         "cpu_seconds": math.ceil(limits.cpu_seconds) + 1,
         "file_bytes": limits.file_bytes,
         "largest_file": max(limits.file_bytes, limits.memory_bytes),
-        "address_space": None if has_cgroup else limits.memory_bytes,
+        "address_space": None if has_cgroup or has_gpu else limits.memory_bytes,
         "processes": None if has_cgroup else limits.processes + 2,
     }

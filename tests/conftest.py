@@ -16,7 +16,8 @@ settings.load_profile("house")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, and say why."""
-    lacking = {name: reason for name, reason in (("root", _no_root()), ("data", _no_data())) if reason}
+    lacks = ("root", _no_root()), ("data", _no_data()), ("gpu", _no_gpu())
+    lacking = {name: reason for name, reason in lacks if reason}
     for item in items:
         for name, reason in lacking.items():
             if item.get_closest_marker(name):
@@ -31,6 +32,16 @@ def data() -> Path:
 
 def _no_root() -> str:
     return "" if os.geteuid() == 0 else "needs root (namespaces, cgroups)"
+
+
+def _no_gpu() -> str:
+    from heuresis.errors import Unavailable
+    from heuresis.sandbox.gpu import find_devices
+
+    try:
+        return "" if find_devices() else "needs a GPU"
+    except Unavailable as error:
+        return f"needs a GPU: {error}"
 
 
 def _no_data() -> str:

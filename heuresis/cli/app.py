@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import heuresis
-from heuresis.cli import new, store
+from heuresis.cli import new, sandbox, store
 from heuresis.cli.add import add
 from heuresis.cli.browse import campaigns, top
 from heuresis.cli.catalogs import methods, problems
@@ -67,6 +67,7 @@ for _panel, _commands in {
         _name = "test" if _command is judge_held_out else _command.__name__.replace("_", "-")
         app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(new.app, name="new", rich_help_panel=_REST)
+app.add_typer(sandbox.app, name="sandbox", rich_help_panel=_REST)
 app.add_typer(store.app, name="store", rich_help_panel=_REST)
 
 

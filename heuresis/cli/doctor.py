@@ -61,16 +61,36 @@ def _machine() -> Iterator[Finding]:
 
 
 def _jail() -> Iterator[Finding]:
-    from heuresis.sandbox.worker import open_worker
+    from heuresis.sandbox.backends import NO_CGROUP
+    from heuresis.sandbox.checking import survey
+
+    jails = [one for one in survey(times=0) if one.name != "none"]
+    holding = [one.isolation for one in jails if one.isolation]
+    if not holding:
+        yield Finding("jail", "bad", "; ".join(f"{one.name}: {one.trouble}" for one in jails))
+        return
+    text = f"{holding[0]} (probed by attacking it)"
+    if holding[0].endswith(NO_CGROUP):
+        text += ": no control group, so limits are sampled"
+    yield Finding("jail", "warn" if holding[0].endswith(NO_CGROUP) else "ok", text)
+    others = f"{', '.join(holding[1:]) or 'no other'} of {len(jails)} kinds; see heuresis sandbox check"
+    yield Finding("other jails", "ok", others)
+
+
+def _gpus() -> Iterator[Finding]:
+    from heuresis.sandbox.gpu import find_devices, free_bytes
+    from heuresis.sandbox.leases import LeaseBook, default_folder
 
     try:
-        with open_worker() as worker:
-            tier = worker.isolation
+        book = LeaseBook(default_folder(), free_bytes)
+        for device in find_devices():
+            trouble, leased = book.quarantine(device), book.leased_bytes(device) / (1 << 30)
+            text = f"{device.name}, {device.memory_bytes / (1 << 30):.0f} GiB, {leased:.3g} GiB leased"
+            yield Finding(
+                f"cuda:{device.index}", "warn" if trouble else "ok", f"{text}; {trouble}" if trouble else text
+            )
     except HeuresisError as error:
-        yield Finding("jail", "bad", str(error))
-        return
-    weak = "without" in tier or tier == "none"
-    yield Finding("jail", "warn" if weak else "ok", f"{tier} (probed by attacking it)")
+        yield Finding("GPU", "warn", f"optional: {error}")
 
 
 def _packages() -> Iterator[Finding]:
@@ -125,4 +145,6 @@ def _storage(url: str) -> Iterator[Finding]:
         yield Finding("storage", "ok" if new else "bad", f"{path}: `heuresis run` makes it" if new else str(error))
 
 
-_LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (_python, _machine, _jail, _packages, _numba_cache, _temporary)
+_LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _python, _machine, _jail, _gpus, _packages, _numba_cache, _temporary,
+)  # fmt: skip

@@ -28,6 +28,8 @@ class Drive:
     record: CampaignRecord
     reason: str
     """Why the campaign is finished; empty when it was interrupted."""
+    isolation: str
+    """The jail of this run."""
 
 
 def drive(campaign: Campaign, store: Store, workers: int) -> Drive:
@@ -37,7 +39,7 @@ def drive(campaign: Campaign, store: Store, workers: int) -> Drive:
     stop = threading.Event()
     with display_for(Board(campaign, store, workers)) as display, _stopping(stop, display):
         outcome = run_campaign(campaign, store, workers, display, stop)
-    return Drive(outcome.record, outcome.reason)
+    return Drive(outcome.record, outcome.reason, outcome.isolation)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from heuresis.cli import files
 from heuresis.cli.exits import ExitCode
-from heuresis.cli.options import ProblemName, Settings, TextOrJson, UnsafeNoSandbox, read_pairs
+from heuresis.cli.options import Device, MinIsolation, ProblemName, Settings, TextOrJson, UnsafeNoSandbox, read_pairs
 from heuresis.cli.output import plain_table, print_json, print_table, say
 from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import Scale, number, places, seconds_text, tier_text
@@ -29,6 +29,8 @@ def evaluate(
         Literal["valid", "train"], typer.Option("--tier", help="Held-out tiers belong to campaigns: heuresis test.")
     ] = "valid",
     form: Annotated[TextOrJson, typer.Option("--format", help="json prints one object.")] = TextOrJson.TABLE,
+    device: Device = "auto",
+    min_isolation: MinIsolation = "",
     unsafe_no_sandbox: UnsafeNoSandbox = False,
 ) -> int:
     """Judge one program file.
@@ -43,7 +45,15 @@ def evaluate(
     given = read_pairs("--set", settings)
     loaded = load_problem(problem, given)
     program = files.read_program(file)
-    seen = judging.evaluate(problem, program, given, allow_none=unsafe_no_sandbox, tier=Tier(tier))
+    seen = judging.evaluate(
+        problem,
+        program,
+        given,
+        allow_none=unsafe_no_sandbox,
+        device=device,
+        min_isolation=min_isolation,
+        tier=Tier(tier),
+    )
     if form is TextOrJson.JSON:
         print_json(_object(problem, loaded, program, tier, seen))
     else:

@@ -46,6 +46,14 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the problem (instances=FILE.json); repeatable."),
 ]
 ProblemName = Annotated[str, typer.Argument(metavar="PROBLEM", help="A shipped problem, or path/to/file.py:Class.")]
+Device = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", help="For problems that want a GPU: auto, cpu, cuda:N or GPU-UUID."),
+]
+MinIsolation = Annotated[
+    str,
+    typer.Option("--min-isolation", metavar="NAME", help="Use no weaker jail than this: see heuresis sandbox check."),
+]
 UnsafeNoSandbox = Annotated[
     bool,
     typer.Option(

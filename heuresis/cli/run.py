@@ -20,7 +20,16 @@ from heuresis.cli.model_options import (
     Prompts,
     Stream,
 )
-from heuresis.cli.options import DEFAULT_STORAGE, ProblemName, Settings, Storage, UnsafeNoSandbox, read_pairs
+from heuresis.cli.options import (
+    DEFAULT_STORAGE,
+    Device,
+    MinIsolation,
+    ProblemName,
+    Settings,
+    Storage,
+    UnsafeNoSandbox,
+    read_pairs,
+)
 from heuresis.cli.output import say
 from heuresis.cli.stores import Shell, open_store
 from heuresis.cli.summary import DEFAULT_METHOD, DEFAULT_WITH_MODEL
@@ -63,7 +72,8 @@ def run(
     model: ModelName = None, api_base: ApiBase = None, max_usd: MaxUsd = None, max_tokens: MaxTokens = None,
     max_calls: MaxCalls = None, price: PriceText = None, stream: Stream = False, prompts: Prompts = None,
     concurrency: Concurrency = 8, call_seconds: CallSeconds = 300.0,
-    storage: Storage = DEFAULT_STORAGE, unsafe_no_sandbox: UnsafeNoSandbox = False,
+    storage: Storage = DEFAULT_STORAGE, device: Device = "auto", min_isolation: MinIsolation = "",
+    unsafe_no_sandbox: UnsafeNoSandbox = False,
 ) -> int:  # fmt: skip
     """Search for a better program. The same command goes on where it stopped.
 
@@ -82,7 +92,16 @@ def run(
     chosen = method or (DEFAULT_WITH_MODEL if model else DEFAULT_METHOD)
     pairs = read_pairs("--set", settings), read_pairs("--method-set", method_settings)
     campaign = Campaign(
-        problem, chosen, new or name or "", *pairs, seed, allow_none=unsafe_no_sandbox, budget=given, asking=asking
+        problem,
+        chosen,
+        new or name or "",
+        *pairs,
+        seed,
+        allow_none=unsafe_no_sandbox,
+        min_isolation=min_isolation,
+        device=device,
+        budget=given,
+        asking=asking,
     )
     _ = (
         campaign.problem,
@@ -118,7 +137,10 @@ def search(campaign: Campaign, store: Store, workers: int, shell: Shell) -> int:
     if reason:
         say(f"Campaign {campaign.name} is finished: {reason}. Nothing was run; a larger budget goes on.", "bold")
     else:
-        reason = driving.drive(campaign, store, workers).reason
+        outcome = driving.drive(campaign, store, workers)
+        reason, begun_in = outcome.reason, outcome.record.isolation
+        if outcome.isolation != begun_in:
+            say(f"This run had the jail {outcome.isolation}; the campaign was begun in {begun_in}.", "bold")
         say(f"Finished: {reason}." if reason else "Stopped. Everything judged is kept.", "bold")
     summary.print_totals(campaign, store)
     best = summary.print_standing(campaign, store)

@@ -121,6 +121,10 @@ def run_words(campaign: Campaign, budget: Budget) -> list[str]:
         words += ["--seed", str(campaign.seed)]
     words += [word for key, value in campaign.settings.items() for word in ("--set", f"{key}={value}")]
     words += [word for key, value in campaign.method_settings.items() for word in ("--method-set", f"{key}={value}")]
+    if campaign.min_isolation:
+        words += ["--min-isolation", campaign.min_isolation]
+    if campaign.device != "auto":
+        words += ["--device", campaign.device]
     if campaign.allow_none:
         words += ["--unsafe-no-sandbox"]
     from heuresis.agent.budget import OPTIONS

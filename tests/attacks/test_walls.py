@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from heuresis.sandbox.protocol import Call
 from heuresis.sandbox.worker import JailWorker, open_worker
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[JailWorker]:
-    with open_worker() as worker:
-        yield worker
 
 
 def run(worker: JailWorker, text: str, *args: object) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 USER = 1000
@@ -37,9 +37,16 @@ def opening_script(paths: Sequence[str]) -> str:
 def unprivileged(command: Sequence[str], cwd: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
     """Play `command` as user 1000. Only root can do that."""
     drop = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--no-new-privs", *command]
+    return in_the_open(drop, cwd, timeout, {"HEURESIS_UNPRIVILEGED": "1"})
+
+
+def in_the_open(
+    command: Sequence[str], cwd: str, timeout: float = 600, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Play `command` as root where everybody may read this Python. Only root can do that."""
     script = f"set -e\n{opening_script([os.path.realpath(sys.base_prefix)])}\nexec " + ' "$@"'
+    plain = {"PATH": os.environ["PATH"], "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1", "HEURESIS_IN_THE_OPEN": "1"}
     return subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *drop],
-        cwd=cwd, timeout=timeout, capture_output=True, text=True,
-        env={"PATH": os.environ["PATH"], "HOME": "/tmp", "HEURESIS_UNPRIVILEGED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *command],
+        cwd=cwd, timeout=timeout, capture_output=True, text=True, env={**plain, **(environment or {})},
     )  # fmt: skip
