@@ -29,6 +29,7 @@ def evaluate(
     settings: Mapping[str, str] | None = None,
     *,
     allow_none: bool = False,
+    isolation: str = "auto",
     tier: Tier = Tier.VALID,
 ) -> Evaluation:
     """One program on one tier of a problem, with public instance seeds, so that anybody gets the same numbers.
@@ -36,7 +37,9 @@ def evaluate(
     Keeps nothing. Raises ConfigError for a mistake in the names, Unavailable without a sandbox.
     """
     loaded = load_problem(problem, settings)
-    setup = jobs.Setup(problem, dict(settings or {}), PUBLIC_SECRET, allow_none=allow_none)
+    if not loaded.tier_size(tier):
+        raise ConfigError("tier", f"a tier of which {problem} has instances", tier.value)
+    setup = jobs.Setup(problem, dict(settings or {}), PUBLIC_SECRET, isolation=isolation, allow_none=allow_none)
     with Pool(setup, 1) as pool:
         return _verdict(pool.submit(jobs.Job(dict(program.files), tier, tuple(range(loaded.tier_size(tier))))))
 
@@ -77,6 +80,11 @@ def open_held_out(
     campaign = campaign_of(record)
     if campaign.problem.hash != record.problem_hash:
         raise ConfigError("problem", "the problem's code as when the campaign was started", "a changed problem")
+    empty = [tier.value for _, tier in wanted if not campaign.problem.tier_size(tier)]
+    if empty:
+        what = f"campaign {record.name!r}, {empty[0]}"
+        whose = "an adopted folder has" if campaign.problem.self_reported else "its problem has"
+        raise ConfigError(what, "held-out instances", f"none: {whose} no such tier", "See docs/adopting.md.")
     seen = []
     with Pool(campaign.setup(record), workers) as pool:
         indices = {tier: tuple(range(campaign.problem.tier_size(tier))) for tier in HELD_OUT}

@@ -70,7 +70,7 @@ class _Warm:
         atexit.register(self.close)
         try:
             self._process = subprocess.Popen(
-                [config["python"], "-I", "-S", _WARM, str(theirs.fileno())],
+                [config["python"], "-s", "-P", "-S", _WARM, str(theirs.fileno())],  # -I would ignore PYTHONHASHSEED
                 env=_ENVIRONMENT, cwd="/", pass_fds=(theirs.fileno(),), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip

@@ -8,10 +8,11 @@ import typer
 
 from heuresis.cli import files
 from heuresis.cli.exits import ExitCode
-from heuresis.cli.options import ProblemName, Settings, TextOrJson, UnsafeNoSandbox, read_pairs
+from heuresis.cli.options import Isolation, ProblemName, Settings, TextOrJson, UnsafeNoSandbox, read_pairs
 from heuresis.cli.output import plain_table, print_json, print_table, say
 from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import Scale, number, places, seconds_text, tier_text
+from heuresis.cli.stamp import tell_stamp
 
 if TYPE_CHECKING:
     from heuresis.evaluators.nouns import Evaluation
@@ -29,6 +30,7 @@ def evaluate(
         Literal["valid", "train"], typer.Option("--tier", help="Held-out tiers belong to campaigns: heuresis test.")
     ] = "valid",
     form: Annotated[TextOrJson, typer.Option("--format", help="json prints one object.")] = TextOrJson.TABLE,
+    isolation: Isolation = "auto",
     unsafe_no_sandbox: UnsafeNoSandbox = False,
 ) -> int:
     """Judge one program file.
@@ -43,7 +45,7 @@ def evaluate(
     given = read_pairs("--set", settings)
     loaded = load_problem(problem, given)
     program = files.read_program(file)
-    seen = judging.evaluate(problem, program, given, allow_none=unsafe_no_sandbox, tier=Tier(tier))
+    seen = judging.evaluate(problem, program, given, isolation=isolation, allow_none=unsafe_no_sandbox, tier=Tier(tier))
     if form is TextOrJson.JSON:
         print_json(_object(problem, loaded, program, tier, seen))
     else:
@@ -74,6 +76,7 @@ def _object(name: str, problem: Problem, program: Program, tier: str, seen: Eval
         "stage": seen.stage,
         "reason": seen.reason,
         "quarantine": seen.quarantine,
+        "self_reported": seen.self_reported,
         "feedback": seen.feedback,
     }
 
@@ -89,6 +92,7 @@ def _show(problem: Problem, file: str, program: Program, tier: str, seen: Evalua
         say(", ".join((*others, *(f"{name} {number(value)}" for name, value in seen.measures.items()))))
     if seen.quarantine:
         say(f"quarantined: {seen.quarantine}", "bold red")
+    tell_stamp(seen.self_reported)
     if seen.isolation:
         say(f"{seconds_text(seen.wall_seconds)} in the jail ({seen.isolation}), {seen.calls:,} calls")
     if seen.score is not None:
