@@ -14,6 +14,7 @@ from heuresis.agent.models.prices import price_of, read_price
 from heuresis.agent.models.protocol import Model
 from heuresis.agent.protocols import Method, Render
 from heuresis.errors import ConfigError
+from heuresis.plugins import absolute
 from heuresis.prompts.render import renderer
 
 
@@ -35,6 +36,7 @@ class Asking:
     """A folder whose templates replace ours of the same name."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "model_name", absolute(self.model_name))
         if not 1 <= self.concurrency <= 1024:
             raise ConfigError("--concurrency", "a number from 1 to 1024", self.concurrency)
         if not 0 < self.call_seconds <= 86_400:

@@ -54,7 +54,7 @@ class Bench:
     def open(self, brief: Brief, stored: Stored) -> Session:
         """The brief's session, run up to the first outcome that it needs."""
         operator: Operator = (
-            FixedOperator(stored.proposals[0])
+            FixedOperator(stored.proposals.get(0))
             if brief.operator in FIXED
             else load_operator(brief.operator, self._campaign.method_settings)
         )
@@ -94,7 +94,7 @@ class Bench:
 
     def propose(self, session: Session, attempt: Attempt) -> Proposal:
         """Check a proposal and commit it; it comes back as it stands in the store."""
-        attempt.proposal = self._checked(attempt.proposal)
+        attempt.proposal = self.checked(attempt.proposal)
         if attempt.number not in session.stored.proposals and session.brief.operator not in FIXED:
             attempt.proposal = replace(attempt.proposal, cost=self._share(session))
             program = attempt.proposal.program
@@ -112,7 +112,7 @@ class Bench:
         whole, among = self._store.unshared_cost(self._record.name, session.brief.number), 1 + len(session.waiting)
         return Cost(whole.usd / among, whole.tokens // among, -(-whole.model_calls // among))
 
-    def _checked(self, proposal: Proposal) -> Proposal:
+    def checked(self, proposal: Proposal) -> Proposal:
         """What the gate refuses, or what changes its parent outside the evolve blocks, is refused, whoever made it."""
         if proposal.program is None or proposal.refusal:
             return proposal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,8 +19,10 @@ from heuresis.archive.records import CampaignRecord
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
 from heuresis.evaluators import jobs
+from heuresis.evaluators.adopted.problem import PREFIX, absolute_reference
 from heuresis.evaluators.catalog import SHIPPED, load_problem
 from heuresis.evaluators.problem import Problem
+from heuresis.plugins import absolute
 
 BEST = Best()
 """Every campaign keeps it, whatever its method."""
@@ -31,7 +33,7 @@ class Campaign:
     """One search: a problem, a method, a seed. The budget may change from run to run, nothing else may."""
 
     problem_name: str
-    """A shipped name, or path/to/file.py:Class."""
+    """Here and below: a shipped name, a plugin's, package.module:Class or path/to/file.py:Class; or adopted:DIR."""
     method_name: str = "genetic"
     name: str = ""
     """Default: PROBLEM-METHOD."""
@@ -51,14 +53,17 @@ class Campaign:
 
     def __post_init__(self) -> None:
         if not self.name:
-            short = self.problem.name if self.problem_name in SHIPPED else self.problem_name.rpartition(":")[2]
-            object.__setattr__(self, "name", f"{short}-{self.method_name}")
+            named = self.problem_name in SHIPPED or self.problem_name.startswith(PREFIX)
+            short = self.problem.name if named else self.problem_name.rpartition(":")[2]
+            object.__setattr__(self, "name", f"{short}-{self.method_name.rpartition(':')[2]}")
         if "instances" in self.settings:
             settings = {**self.settings, "instances": str(Path(self.settings["instances"]).resolve())}
             object.__setattr__(self, "settings", settings)
-        where, colon, kind = self.problem_name.rpartition(":")
-        if where.endswith(".py"):  # so that the campaign is the same from whichever folder it is named
-            object.__setattr__(self, "problem_name", f"{Path(where).resolve()}{colon}{kind}")
+        for part in ("problem_name", "method_name", "isolation"):  # the same campaign from whichever folder it is named
+            object.__setattr__(self, part, absolute(getattr(self, part)))
+        object.__setattr__(self, "problem_name", absolute_reference(self.problem_name))
+        own = {f"{absolute(owner)}{dot}{key}": value for (owner, dot, key), value in _parted(self.method_settings)}
+        object.__setattr__(self, "method_settings", own)
 
     @cached_property
     def problem(self) -> Problem:
@@ -105,6 +110,7 @@ class Campaign:
             "isolation": "none" if self.allow_none else self.isolation,
             **({"min_isolation": self.min_isolation} if self.min_isolation else {}),
             **({"device": self.device} if self.device != "auto" else {}),
+            **({"self_reported": True} if self.problem.self_reported else {}),
             "populations": to_config((BEST, *self.method.populations())),
             **self.asking.config(),
         }
@@ -158,3 +164,8 @@ class Campaign:
                 ", ".join(repr(mine.get(key)) for key in changed),
                 "Repeat the old settings to go on, or start another campaign with --new NAME.",
             )
+
+
+def _parted(settings: Mapping[str, str]) -> Iterator[tuple[tuple[str, str, str], str]]:
+    """Keys cut into operator, dot and setting; the method's own have no operator."""
+    return ((key.rpartition("."), value) for key, value in settings.items())

@@ -1,16 +1,16 @@
-"""Methods and operators by name, with their settings."""
+"""Methods and operators by name, with their settings: ours, those of plugins, and a user's own."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 from heuresis.agent.protocols import Method, Operator
 from heuresis.agent.settings import build, settable
 from heuresis.errors import ConfigError
+from heuresis.plugins import absolute, load_plugin, offered, resolve
 
 METHODS: Mapping[str, str] = {
     "funsearch": "heuresis.agent.methods.funsearch:FunSearch",
@@ -41,68 +41,94 @@ class Described:
 
     name: str
     summary: str
-    settings: Mapping[str, bool | int | float | str]
+    settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     """With their defaults."""
+    origin: str = ""
+    """The package that brought it, and its version; empty for ours."""
+    trouble: str = ""
+    """Why it cannot be used; empty when it can."""
 
 
 def load_method(name: str, settings: Mapping[str, object]) -> Method:
-    """The method of this name, or `package.module:Name`, built with its settings (values may be text).
+    """The method of this name (`heuresis.plugins.resolve` says which names), with its settings; values may be text.
 
     A key `operator.setting` belongs to an operator (`tune.step`); it is checked here and used by `load_operator`.
     Raises ConfigError that names the key and lists the known ones.
     """
     for key in settings:
-        owner, dot, _ = key.partition(".")
+        owner, dot, _ = key.rpartition(".")
         if dot:
             _known_operator(owner, key)
             load_operator(owner, settings)
     own = {key: value for key, value in settings.items() if "." not in key}
-    method: Method = build(_class("method", name, METHODS), own, f"{name}.")
+    method: Method = build(_class("method", name), own, f"{_short(name)}.")
     return method
 
 
 def load_operator(name: str, settings: Mapping[str, object] | None = None) -> Operator:
-    """The operator of this name, or `package.module:Name`. Of the settings only those under `name.` are read."""
-    prefix = f"{name}."
-    own = {key.removeprefix(prefix): value for key, value in (settings or {}).items() if key.startswith(prefix)}
-    operator: Operator = build(_class("operator", name, OPERATORS), own, prefix)
+    """The operator of this name. Of the settings only those under `name.` are read."""
+    wanted = absolute(name)
+    parts = {key: key.rpartition(".") for key in settings or {}}
+    own = {parts[key][2]: value for key, value in (settings or {}).items() if absolute(parts[key][0]) == wanted}
+    operator: Operator = build(_class("operator", name), own, f"{_short(name)}.")
     return operator
 
 
 def methods() -> tuple[Described, ...]:
-    """All shipped methods, by name."""
-    return tuple(_described(name, path) for name, path in sorted(METHODS.items()))
+    """Our methods by name, then those of plugins; one that cannot be imported is described with its trouble."""
+    return tuple(_described("method"))
 
 
 def operators() -> tuple[Described, ...]:
-    """All shipped operators, by name."""
-    return tuple(_described(name, path) for name, path in sorted(OPERATORS.items()))
+    """Our operators by name, then those of plugins."""
+    return tuple(_described("operator"))
 
 
-def _described(name: str, path: str) -> Described:
-    kind = _import(name, path)
-    text = inspect.getdoc(inspect.getmodule(kind)) or ""
-    summary = text.splitlines()[0].partition(": ")[2] if text else ""
-    return Described(name, summary, settable(kind))
+def _described(what: str) -> Iterator[Described]:
+    shipped = _SHIPPED[what]
+    for name in sorted(shipped):
+        kind = _class(what, name)
+        text = inspect.getdoc(inspect.getmodule(kind)) or ""
+        yield Described(name, text.partition("\n")[0].partition(": ")[2], settable(kind))
+    for name, claims in offered(f"{what}s").items():
+        if name in shipped:
+            continue
+        origin = claims[0].origin
+        try:
+            kind = _checked(what, name, load_plugin(what, claims, f"a {what}"))
+        except ConfigError as error:
+            yield Described(name, "", {}, origin, str(error))
+        else:
+            yield Described(name, (inspect.getdoc(kind) or "").partition("\n")[0], settable(kind), origin)
 
 
 def _known_operator(owner: str, key: str) -> None:
-    if owner not in OPERATORS:
-        raise ConfigError(key, f"a setting of the method, or of an operator ({', '.join(sorted(OPERATORS))})", key)
+    if owner not in OPERATORS and owner not in offered("operators") and ":" not in owner:
+        known = ", ".join(sorted({*OPERATORS, *offered("operators")}))
+        raise ConfigError(key, f"a setting of the method, or of an operator ({known})", key)
 
 
-def _class(what: str, name: str, shipped: Mapping[str, str]) -> Any:
-    if name not in shipped and ":" not in name:
-        raise ConfigError(what, f"one of {', '.join(sorted(shipped))}, or package.module:Name", name)
-    return _import(what, shipped.get(name, name))
+def _class(what: str, name: str) -> Any:
+    article = "an" if what == "operator" else "a"
+    return _checked(what, name, resolve(what, f"{what}s", name, _SHIPPED[what], f"{article} {what}"))
 
 
-def _import(what: str, path: str) -> Any:
-    module, _, name = path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(what, "package.module:Name that can be imported", path, str(error)) from error
+def _checked(what: str, name: str, found: Any) -> Any:
+    """A frozen value with settings and the functions of its protocol, told before anything is spent."""
     if not (isinstance(found, type) and is_dataclass(found)):
-        raise ConfigError(what, "the name of a dataclass", path)
+        raise ConfigError(what, "the name of a dataclass", name)
+    lacking = [one for one in _PARTS[what] if not callable(getattr(found, one, None))]
+    if not isinstance(getattr(found, "name", None), str):
+        lacking.append("name: str = ...")
+    if lacking:
+        raise ConfigError(what, f"a dataclass with {', '.join(_PARTS[what])} and name", f"{name}: no {lacking[0]}")
     return found
+
+
+def _short(name: str) -> str:
+    """As errors call it: a file's path says nothing about a setting."""
+    return name.rpartition(":")[2]
+
+
+_SHIPPED: Mapping[str, Mapping[str, str]] = {"method": METHODS, "operator": OPERATORS}
+_PARTS = {"method": ("populations", "next"), "operator": ("run",)}

@@ -1,4 +1,7 @@
-"""Programs that a person wrote: the problem's seeds, and what `heuresis add` brings. Judged like any other."""
+"""Programs from outside: the problem's seeds, what a person adds, what is told by a loop of somebody's own.
+
+Judged like any other.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,25 @@ from heuresis.program import Program
 
 SEED = "seed"
 ADD = "add"
-FIXED = (SEED, ADD)
-"""Operators whose program is committed together with their brief."""
+TOLD = "told"
+"""A brief of the method that somebody outside answers (`heuresis.Search`)."""
+FIXED = (SEED, ADD, TOLD)
+"""Operators whose program comes from outside; it is committed with their brief, or (TOLD) some time after."""
 
 
 class FixedOperator:
-    """Proposes the one program that it was given."""
+    """Proposes the one program that it was given; with none, a told brief was never answered, and ends."""
 
     name = "fixed"
 
-    def __init__(self, proposal: Proposal) -> None:
+    def __init__(self, proposal: Proposal | None) -> None:
         self._proposal = proposal
 
     def run(
         self, brief: Brief, workshop: Workshop, rng: np.random.Generator
     ) -> Generator[Sequence[Work], Sequence[Outcome], None]:
-        yield [self._proposal]
+        if self._proposal is not None:
+            yield [self._proposal]
 
 
 def admit(store: Store, campaign: str, proposals: Sequence[tuple[Brief, Proposal]]) -> list[Brief]:

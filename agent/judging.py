@@ -29,6 +29,7 @@ def evaluate(
     settings: Mapping[str, str] | None = None,
     *,
     allow_none: bool = False,
+    isolation: str = "auto",
     device: str = "auto",
     min_isolation: str = "",
     tier: Tier = Tier.VALID,
@@ -38,10 +39,13 @@ def evaluate(
     Keeps nothing. Raises ConfigError for a mistake in the names, Unavailable without a sandbox.
     """
     loaded = load_problem(problem, settings)
+    if not loaded.tier_size(tier):
+        raise ConfigError("tier", f"a tier of which {problem} has instances", tier.value)
     setup = jobs.Setup(
         problem,
         dict(settings or {}),
         PUBLIC_SECRET,
+        isolation=isolation,
         allow_none=allow_none,
         device=device,
         min_isolation=min_isolation,
@@ -88,6 +92,11 @@ def open_held_out(
     campaign = campaign_of(record)
     if campaign.problem.hash != record.problem_hash:
         raise ConfigError("problem", "the problem's code as when the campaign was started", "a changed problem")
+    empty = [tier.value for _, tier in wanted if not campaign.problem.tier_size(tier)]
+    if empty:
+        what = f"campaign {record.name!r}, {empty[0]}"
+        whose = "an adopted folder has" if campaign.problem.self_reported else "its problem has"
+        raise ConfigError(what, "held-out instances", f"none: {whose} no such tier", "See docs/adopting.md.")
     seen = []
     with Pool(campaign.setup(record), workers) as pool:
         indices = {tier: tuple(range(campaign.problem.tier_size(tier))) for tier in HELD_OUT}

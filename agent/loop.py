@@ -28,7 +28,7 @@ from heuresis.agent.fixed import FIXED, admit_seeds
 from heuresis.agent.progress import Progress, Tracker
 from heuresis.agent.protocols import Turn
 from heuresis.agent.session import Attempt, Session, Stored
-from heuresis.archive.records import Brief, CampaignRecord
+from heuresis.archive.records import Brief, CampaignRecord, Entry
 from heuresis.archive.store import Store
 from heuresis.archive.transaction import Transaction
 from heuresis.errors import ConfigError, Unavailable
@@ -38,6 +38,9 @@ from heuresis.evaluators.pool import Pool
 from heuresis.program import Program
 
 Observer = Callable[[Progress], None]
+"""Sees moments of a run, on the loop's thread."""
+Commits = Callable[[Sequence[Entry]], None]
+"""Sees entries once they are committed, in commit order, on the loop's thread, outside of any transaction."""
 _TICK_SECONDS = 0.25
 _MAX_STALE = 2_000
 """Proposals in a row that needed no evaluation: the method has run dry."""
@@ -67,8 +70,10 @@ class Loop:
         workers: int,
         observer: Observer,
         stop: threading.Event,
+        on_commit: Commits = lambda entries: None,
     ) -> None:
         self._campaign = campaign
+        self._on_commit = on_commit
         self._record = record
         self._name = record.name
         self._store = store
@@ -111,6 +116,12 @@ class Loop:
         return reason
 
     def _search(self) -> str:
+        self.prepare()
+        self._next_number = self._store.totals(self._name).briefs
+        return self._work(until_seeded=False)
+
+    def prepare(self) -> list[str]:
+        """End what is open, judge the seeds; their ids come back. Raises ConfigError for a seed without a score."""
         if self._desk is not None:
             self._desk.bury_the_lost()
         for brief in self._store.open_briefs(self._name):
@@ -118,8 +129,7 @@ class Loop:
         admit_seeds(self._store, self._name, self._campaign.problem, self._resume)
         self._work(until_seeded=True)
         self._check_seeds()
-        self._next_number = self._store.totals(self._name).briefs
-        return self._work(until_seeded=False)
+        return self._seeds
 
     def finish_open(self) -> None:
         """Only what a person added and nobody has judged yet. Asks for no brief and no model."""
@@ -371,3 +381,4 @@ class Loop:
         )
         self._bench.memory.forget()
         self._tracker.committed(entries)
+        self._on_commit(entries)

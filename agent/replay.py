@@ -14,7 +14,7 @@ import msgspec
 
 from heuresis.agent.bench import Bench
 from heuresis.agent.campaign import Campaign
-from heuresis.agent.fixed import FIXED
+from heuresis.agent.fixed import FIXED, TOLD
 from heuresis.agent.session import Attempt, Question, Session, Stored
 from heuresis.archive.calls import Ask
 from heuresis.archive.records import Brief, CampaignRecord, Cost, Entry, Step
@@ -81,7 +81,8 @@ class Replay:
     def _brief(self, step: Step) -> None:
         was = self._store.brief(self._source, step.brief)
         if was.operator in FIXED:
-            brief = self._commit(replace(was, number=-1, horizon=None), None)
+            marks = self._told_marks(step, was) if was.operator == TOLD else None
+            brief = self._commit(replace(was, number=-1, horizon=None), marks)
             stored = dict(self._store.proposals_of(self._source, step.brief))
             self._open(brief, Stored(proposals=stored))
             return
@@ -91,6 +92,15 @@ class Replay:
             raise _diverged(f"brief {step.brief}", _told(was), made.action)
         self._marks = made.marks
         self._open(self._commit(made.action, msgspec.json.encode(made.marks)), Stored())
+
+    def _told_marks(self, step: Step, was: Brief) -> bytes:
+        """What the method remembered when it chose the parents of a brief that somebody outside answered."""
+        in_flight = [one.brief for one in self._sessions.values()]
+        made = self._bench.step(step.brief, self._marks, in_flight, self._seeds())
+        if not isinstance(made.action, Brief) or made.action.parents != was.parents:
+            raise _diverged(f"brief {step.brief}", was.parents, made.action)
+        self._marks = made.marks
+        return msgspec.json.encode(made.marks)
 
     def _commit(self, brief: Brief, marks: bytes | None) -> Brief:
         with self._store.transaction(durable=False) as transaction:
@@ -102,7 +112,9 @@ class Replay:
     def _open(self, brief: Brief, stored: Stored) -> None:
         session = self._bench.open(brief, stored)
         self._sessions[brief.number] = session
-        if session.ended or session.lessons:
+        if session.ended and brief.operator == TOLD:
+            self._due[brief.number] = session  # nobody answered; it was closed some time later
+        elif session.ended or session.lessons:
             self._go_on(session)
 
     def _translated(self, brief: Brief) -> Brief:

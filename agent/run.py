@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from heuresis.agent.campaign import Campaign
-from heuresis.agent.loop import Loop, Observer
+from heuresis.agent.loop import Commits, Loop, Observer
 from heuresis.archive.leases import owner
 from heuresis.archive.records import CampaignRecord
 from heuresis.archive.store import Store
@@ -29,10 +29,40 @@ class Outcome:
     """The jail of this run; `record.isolation` is the one that the campaign was begun in."""
 
 
-def run_campaign(campaign: Campaign, store: Store, workers: int, observer: Observer, stop: threading.Event) -> Outcome:
+def run_campaign(
+    campaign: Campaign,
+    store: Store,
+    workers: int,
+    observer: Observer,
+    stop: threading.Event,
+    on_commit: Commits = lambda entries: None,
+) -> Outcome:
     """Run until the budget is spent or `stop` is set. Killed at any moment, the same call goes on.
 
     Raises ConfigError before anything is spent; Unavailable when a part of ours stays gone (all verdicts are kept).
+    """
+    with begun(campaign, store, workers) as now:
+        record = now.record
+        store.update_config(record.name, {**record.config, "budget": campaign.budget.as_json(), "workers": workers})
+        reason = Loop(campaign, record, store, now.pool, workers, observer, stop, on_commit).run()
+        if reason:
+            store.finish(record.name, reason)
+    return Outcome(store.campaign(record.name) or record, reason, now.pool.isolation)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A campaign that this process drives, and its referees."""
+
+    record: CampaignRecord
+    pool: Pool
+
+
+@contextmanager
+def begun(campaign: Campaign, store: Store, workers: int) -> Iterator[Begun]:
+    """The campaign, made if there is none, opened again if it was finished, and held until the block ends.
+
+    Raises ConfigError for a mistake, or while another process drives it; Unavailable without a jail.
     """
     _ = campaign.method, campaign.terms, campaign.render  # mistakes in them are told first
     record = campaign.prepare(store)
@@ -45,11 +75,7 @@ def run_campaign(campaign: Campaign, store: Store, workers: int, observer: Obser
                 raise ConfigError("--name", "a campaign that nobody else has just begun", record.name, "Run it again.")
             if record.finished:
                 store.reopen(record.name)
-            store.update_config(record.name, {**record.config, "budget": campaign.budget.as_json(), "workers": workers})
-            reason = Loop(campaign, record, store, pool, workers, observer, stop).run()
-            if reason:
-                store.finish(record.name, reason)
-    return Outcome(store.campaign(record.name) or record, reason, pool.isolation)
+            yield Begun(record, pool)
 
 
 @contextmanager

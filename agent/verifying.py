@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from heuresis.agent.judging import campaign_of
 from heuresis.archive.records import CampaignRecord, Entry
+from heuresis.archive.store import Store
+from heuresis.archive.verdicts import ranking_score
 from heuresis.errors import ConfigError
 from heuresis.evaluators import jobs
 from heuresis.evaluators.nouns import Evaluation, InstanceResult, Result, Score, Status, Tier
 from heuresis.evaluators.pool import Pool
 from heuresis.evaluators.problem import Problem
+from heuresis.evaluators.recording import Transcript
+from heuresis.evaluators.referee import means, smoke_count
 from heuresis.program import Program
 
 
@@ -22,7 +26,7 @@ class Compared:
     tier: Tier
     index: int
     stored: Mapping[str, float]
-    """Metrics."""
+    """Metrics and measures."""
     again: Mapping[str, float] | None
     """None when the program failed now."""
     artifacts_equal: bool
@@ -43,28 +47,44 @@ class Verification:
     """From the instances as played again."""
     differences: tuple[str, ...]
     """In words; empty when everything is as it was."""
+    transcript: Transcript = field(default_factory=Transcript)
+    """What crossed the wall of the jail; empty unless it was asked for."""
 
 
-def verify(record: CampaignRecord, entry: Entry) -> Verification:
+def verify(record: CampaignRecord, entry: Entry, record_bytes: int = 0) -> Verification:
     """Play the entry's program again on the instances of its verdict, in the same blocks. Stores nothing.
 
-    Raises ConfigError when the problem is not what it was, Unavailable without a sandbox.
+    With `record_bytes`, what crosses the wall is written down, up to so many compressed bytes. Raises ConfigError when
+    the problem is not what it was, Unavailable without a sandbox.
     """
     campaign, program, seen = campaign_of(record), entry.proposal.program, entry.evaluation
     if campaign.problem.hash != record.problem_hash:
         raise ConfigError(
             "problem",
-            "the problem's code as when the campaign was started",
-            "a changed problem",
-            "Verdicts of two differ.",
+            "its code, parameters and instances as when the campaign was started",
+            "others",
+            "Verdicts of two problems differ.",
         )
     if program is None or seen.status is Status.REFUSED:
         raise ConfigError("id", "a program that was run", f"one that was refused: {seen.reason}")
     with Pool(campaign.setup(record), 1) as pool:
         if seen.score is None:
             return _failed(seen, pool.submit(jobs.Job(dict(program.files))).result())
-        again = list(_again(pool, campaign.problem, program, seen.results))
-    return _compared(campaign.problem, seen, again)
+        again = _Again(pool, campaign.problem, program, record_bytes)
+        pairs = list(again.play(seen.results))
+    return replace(_compared(campaign.problem, seen, pairs), transcript=again.transcript)
+
+
+def verify_kept(store: Store, campaign: str, entry: Entry, record_bytes: int = 0) -> Verification:
+    """`verify`, and whether the program is ranked by the score of its verdict. Raises what `verify` raises."""
+    record = store.campaign(campaign)
+    if record is None:
+        raise ConfigError("campaign", "the name of a campaign", campaign)
+    done, program = verify(record, entry, record_bytes), entry.proposal.program
+    ranked = store.score_of(campaign, program.id) if program is not None else None
+    if ranked == ranking_score(entry.evaluation):
+        return done
+    return replace(done, differences=(*done.differences, f"it is ranked by {ranked!r}, which is not its stored score"))
 
 
 def _failed(seen: Evaluation, again: Evaluation) -> Verification:
@@ -73,21 +93,34 @@ def _failed(seen: Evaluation, again: Evaluation) -> Verification:
     return Verification((), seen, again.status, again.score, words)
 
 
-def _again(
-    pool: Pool, problem: Problem, program: Program, results: Sequence[InstanceResult]
-) -> Iterator[tuple[InstanceResult, Result | None]]:
-    """Each stored result beside the one made now. A block is played as a whole, as it was."""
-    for tier in dict.fromkeys(row.tier for row in results):
-        rows = [row for row in results if row.tier is tier]
-        for block in _blocks(problem, tier, rows):
-            job = jobs.Job(dict(program.files), tier, tuple(row.index for row in block))
-            fresh = {row.index: row.result for row in pool.submit(job).result().results}
-            yield from ((row, fresh.get(row.index)) for row in block)
+class _Again:
+    """Plays stored results again and remembers what crossed the wall, as long as there is room for it."""
+
+    def __init__(self, pool: Pool, problem: Problem, program: Program, record_bytes: int) -> None:
+        self._pool, self._problem, self._program = pool, problem, program
+        self._room = record_bytes
+        self.transcript = Transcript()
+
+    def play(self, results: Sequence[InstanceResult]) -> Iterator[tuple[InstanceResult, Result | None]]:
+        """Each stored result beside the one made now. A block is played as a whole, as it was."""
+        for tier in dict.fromkeys(row.tier for row in results):
+            rows = [row for row in results if row.tier is tier]
+            for block in _blocks(self._problem, tier, rows):
+                fresh = {row.index: row.result for row in self._block(tier, block).results}
+                yield from ((row, fresh.get(row.index)) for row in block)
+
+    def _block(self, tier: Tier, block: Sequence[InstanceResult]) -> Evaluation:
+        indices = tuple(row.index for row in block)
+        done = self._pool.record(jobs.Job(dict(self._program.files), tier, indices, record_bytes=self._room)).result()
+        made = replace(done.transcript, calls=done.evaluation.calls)
+        self._room = max(0, self._room - len(made.data)) if made.kept == made.calls else 0  # one gap, at the end
+        self.transcript += made
+        return done.evaluation
 
 
 def _blocks(problem: Problem, tier: Tier, rows: Sequence[InstanceResult]) -> Iterator[list[InstanceResult]]:
     """As the referee cut them: smoke and screening, the base set and each promotion were played apart."""
-    cuts = {1} if tier is Tier.TRAIN else {problem.tier_size(tier), *problem.promotion_steps}
+    cuts = {smoke_count(problem)} if tier is Tier.TRAIN else {problem.tier_size(tier), *problem.promotion_steps}
     start = 0
     for position in range(1, len(rows) + 1):
         if position == len(rows) or rows[position].index in cuts:
@@ -102,17 +135,31 @@ def _compared(
         Compared(
             row.tier,
             row.index,
-            row.result.metrics,
-            None if now is None else now.metrics,
+            _numbers(row.result),
+            None if now is None else _numbers(now),
             now is not None and dict(row.result.artifacts) == dict(now.artifacts),
         )
         for row, now in again
     )
     valid = [now for row, now in again if row.tier is Tier.VALID]
     results = [now for now in valid if now is not None]
-    score = problem.aggregate(results) if valid and len(results) == len(valid) else None
+    whole = bool(valid) and len(results) == len(valid)
+    score = problem.aggregate(results) if whole else None
     status = Status.SCORED if score is not None else Status.CRASHED
-    return Verification(rows, seen, status, score, tuple(_differences(rows, seen, score)))
+    words = [*_differences(rows, seen, score), *(_sums_differ(problem, seen, results) if whole else ())]
+    return Verification(rows, seen, status, score, tuple(words))
+
+
+def _numbers(result: Result) -> dict[str, float]:
+    return {**result.metrics, **result.measures}
+
+
+def _sums_differ(problem: Problem, seen: Evaluation, results: Sequence[Result]) -> Iterator[str]:
+    """Of the stored numbers over all instances."""
+    stored, again = {**seen.metrics, **seen.measures}, {**problem.summarize(results), **means(results)}
+    for name in dict.fromkeys((*stored, *again)):
+        if stored.get(name) != again.get(name):
+            yield f"over all instances: {name} {stored.get(name)!r} then, {again.get(name)!r} now"
 
 
 def _differences(rows: Sequence[Compared], seen: Evaluation, score: Score | None) -> Iterator[str]:
@@ -121,9 +168,7 @@ def _differences(rows: Sequence[Compared], seen: Evaluation, score: Score | None
             yield f"{row.tier.value} {row.index}: the program failed now"
         elif not row.equal:
             names = [name for name in row.stored if row.stored[name] != row.again.get(name)]
-            told = ", ".join(
-                f"{name} {row.stored[name]:g} then, {row.again.get(name, float('nan')):g} now" for name in names
-            )
+            told = ", ".join(f"{name} {row.stored[name]!r} then, {row.again.get(name)!r} now" for name in names)
             yield f"{row.tier.value} {row.index}: {told or 'what it saved differs'}"
     if score != seen.score and seen.score is not None:
         yield f"the score stored is {_told(seen.score)}, now {'none' if score is None else _told(score)}"

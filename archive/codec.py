@@ -119,6 +119,7 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, Any]:
         "calls": evaluation.calls,
         "isolation": evaluation.isolation,
         "quarantine": None if evaluation.quarantine is None else pack_text(evaluation.quarantine),
+        "self_reported": evaluation.self_reported,
     }
 
 
@@ -149,9 +150,9 @@ def artifacts_of(evaluation: Evaluation) -> list[tuple[int, str, bytes]]:
 def digest(row: Row, results: Sequence[Row], artifacts: Sequence[tuple[int, str, bytes]]) -> bytes:
     """SHA-256 over the stored values of a verdict; `artifacts` are (position, name, hash).
 
-    Quarantine is left out: it may change later.
+    Quarantine is left out: it may change later. A refereed verdict has the digest of before there were others.
     """
-    head = [row[name] for name in _DIGESTED]
+    head = [row[name] for name in _DIGESTED] + (["self_reported"] if row["self_reported"] else [])
     body = [[one[name] for name in _DIGESTED_RESULT] for one in results]
     return hash_of(_pack([head, body, sorted(artifacts)]))
 
@@ -175,6 +176,7 @@ def evaluation_of(row: Row, results: Sequence[Row], artifacts: Mapping[int, Mapp
             calls=row["calls"],
             isolation=row["isolation"],
             quarantine=None if row["quarantine"] is None else unpack_text(row["quarantine"]),
+            self_reported=bool(row["self_reported"]),
         )
     except Damaged:
         raise

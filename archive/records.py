@@ -146,6 +146,11 @@ class CampaignRecord:
     finished: str = ""
     """Why it ended (budget, target, patience), or empty."""
 
+    @property
+    def self_reported(self) -> bool:
+        """Whether its scores may have been forged by the programs: they ran beside what scored them."""
+        return self.config.get("self_reported") is True
+
 
 @dataclass(frozen=True)
 class Lesson:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 2
+VERSION = 3
 """Of this file. An older store is upgraded when it is opened, a newer one refused with a sentence."""
 
 metadata = MetaData()
@@ -212,6 +212,7 @@ evaluation = Table(
     Column("calls", Integer, nullable=False),
     Column("isolation", String, nullable=False),
     Column("quarantine", LargeBinary),
+    Column("self_reported", Boolean, nullable=False, server_default=text("0")),
     Index("evaluation_key", "key"),
     Index("evaluation_program", "program_id"),
 )

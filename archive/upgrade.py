@@ -16,6 +16,7 @@ _STEPS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE note ADD COLUMN brief INTEGER",
         "ALTER TABLE note ADD COLUMN item INTEGER",
     ),
+    2: ("ALTER TABLE evaluation ADD COLUMN self_reported BOOLEAN NOT NULL DEFAULT 0",),  # whose score it is
 }
 """What makes a store of this version one of the next, beside new tables."""
 

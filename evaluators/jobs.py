@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
 
 from heuresis.evaluators.nouns import Evaluation, Tier
+from heuresis.evaluators.recording import Transcript
 
 T = TypeVar("T")
 
@@ -53,6 +54,8 @@ class Job:
     indices: tuple[int, ...] = ()
     bar: float | None = None
     """Score of the best program known: one above it is played on fresh valid instances too (`Referee.judge`)."""
+    record_bytes: int = 0
+    """Above 0: what crosses the wall is written down, up to so many compressed bytes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Done:
 
     evaluation: Evaluation | None = None
     unavailable: str = ""
+    transcript: Transcript = field(default_factory=Transcript)
+    """Empty unless it was asked for."""
 
 
 def send(channel: socket.socket, message: object) -> None:

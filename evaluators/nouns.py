@@ -112,6 +112,8 @@ class Evaluation:
     isolation: str = ""
     quarantine: str | None = None
     """A reason to distrust it (a result beyond a proven bound); never a parent until released."""
+    self_reported: bool = False
+    """What was scored ran beside what scored it and may have forged its score; never listed beside refereed ones."""
 
     def __post_init__(self) -> None:
         if (self.status is Status.SCORED) != (self.score is not None):

@@ -21,8 +21,11 @@ from heuresis.sandbox.protocol import Answer, Call, JailEnded, RemoteHandle, Ses
 T = TypeVar("T")
 
 
-class ProgramFailed(Exception):
-    """The program failed: a status with a reason in words. Becomes an `Evaluation`, never ends a campaign."""
+class ProgramFailed(HeuresisError):
+    """The program failed: a status with a reason in words.
+
+    For a referee it becomes an `Evaluation` and never ends a campaign. Whoever calls a loaded program gets it as it is.
+    """
 
     def __init__(self, status: Status, reason: str, feedback: str = "") -> None:
         self.status = status
@@ -186,13 +189,13 @@ class Player:
         values = []
         for call, answer in zip(calls, answers, strict=True):
             if answer.error is not None:
-                raise _failed(call.name, answer)
+                raise failure_of(call.name, answer)
             value = answer.value
             values.append(RemoteObject(self, value) if isinstance(value, RemoteHandle) else value)
         return values
 
 
-def _failed(name: str, answer: Answer) -> ProgramFailed:
+def failure_of(name: str, answer: Answer) -> ProgramFailed:
     """Why a call gave no value. Where rlimits cap memory, the limit shows as a MemoryError."""
     error = answer.error or ""
     if error.startswith("returned a "):

@@ -12,15 +12,21 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from heuresis.errors import ConfigError, HeuresisError, Unavailable
 from heuresis.evaluators import jobs
 from heuresis.evaluators.nouns import Evaluation, Status
+from heuresis.evaluators.recording import Transcript
+from heuresis.plugins import being_loaded
 
 _TRIES = 3
+_SERVE = "import sys; sys.path[:] = sys.argv[3:]; from heuresis.evaluators.serve import run; run()"
+"""It finds the modules that we find, in the same order: a user's in the current folder come last, as here."""
 
 
 class RefereeProcess:
@@ -28,9 +34,10 @@ class RefereeProcess:
 
     def __init__(self, setup: jobs.Setup) -> None:
         """Raises ConfigError or Unavailable with the process's own words."""
+        _not_while_importing()
         ours, theirs = socket.socketpair()
         lifeline_read, self._lifeline = os.pipe()
-        command = [sys.executable, "-m", "heuresis.evaluators.serve", str(theirs.fileno()), str(lifeline_read)]
+        command = [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno()), str(lifeline_read), *sys.path]
         self._process = subprocess.Popen(
             command,
             pass_fds=(theirs.fileno(), lifeline_read),
@@ -58,7 +65,7 @@ class RefereeProcess:
             raise kind(ready.config_error or ready.unavailable)
         return ready.isolation
 
-    def judge(self, job: jobs.Job) -> Evaluation:
+    def judge(self, job: jobs.Job) -> Recorded:
         try:
             jobs.send(self._channel, job)
             done = jobs.receive(self._channel, jobs.Done)
@@ -68,7 +75,7 @@ class RefereeProcess:
             raise _Died(f"the referee process ended with exit status {self._process.wait()}")
         if done.evaluation is None:
             raise Unavailable(done.unavailable)
-        return done.evaluation
+        return Recorded(done.evaluation, done.transcript)
 
     def close(self) -> None:
         self._channel.close()
@@ -89,12 +96,22 @@ class _ToldConfigError(ConfigError):
         HeuresisError.__init__(self, text)
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A verdict and what crossed the wall on the way to it."""
+
+    evaluation: Evaluation
+    transcript: Transcript
+    """Empty unless the job asks for it."""
+
+
 class Pool:
     """`size` referee processes. `submit` returns at once; close kills what still runs."""
 
     def __init__(self, setup: jobs.Setup, size: int) -> None:
         self._setup = setup
-        self._jobs: queue.SimpleQueue[tuple[jobs.Job, Future[Evaluation]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[jobs.Job, Future[Any], Callable[[Recorded], object]] | None]
+        self._jobs = queue.SimpleQueue()
         self._closing = False
         self._processes: list[RefereeProcess | None] = [RefereeProcess(setup)]
         self._processes += [None] * (size - 1)
@@ -106,7 +123,13 @@ class Pool:
     def submit(self, job: jobs.Job) -> Future[Evaluation]:
         """Raises nothing; the future carries the verdict or `Unavailable`."""
         future: Future[Evaluation] = Future()
-        self._jobs.put((job, future))
+        self._jobs.put((job, future, lambda done: done.evaluation))
+        return future
+
+    def record(self, job: jobs.Job) -> Future[Recorded]:
+        """As `submit`, with the transcript that the job asks for."""
+        future: Future[Recorded] = Future()
+        self._jobs.put((job, future, lambda done: done))
         return future
 
     def close(self) -> None:
@@ -130,16 +153,16 @@ class Pool:
 
     def _work(self, slot: int) -> None:
         while (item := self._jobs.get()) is not None:
-            job, future = item
+            job, future, wanted = item
             if self._closing or not future.set_running_or_notify_cancel():
                 continue
             try:
-                future.set_result(self._judge(slot, job))
+                future.set_result(wanted(self._judge(slot, job)))
             # Whatever it is, the driver's loop looks at it next: it waits on this future.
             except BaseException as error:
                 future.set_exception(error)
 
-    def _judge(self, slot: int, job: jobs.Job) -> Evaluation:
+    def _judge(self, slot: int, job: jobs.Job) -> Recorded:
         last: Exception | None = None
         for _ in range(_TRIES):
             if self._closing:
@@ -151,9 +174,8 @@ class Pool:
                 self._replace(slot)
         if last is None:
             raise Unavailable("the pool is closing")
-        return Evaluation(
-            Status.VIOLATION, None, reason=f"ended its referee {_TRIES} times in a row ({last})", stage="referee"
-        )
+        reason = f"ended its referee {_TRIES} times in a row ({last})"
+        return Recorded(Evaluation(Status.VIOLATION, None, reason=reason, stage="referee"), Transcript())
 
     def _process(self, slot: int) -> RefereeProcess:
         process = self._processes[slot]
@@ -167,6 +189,14 @@ class Pool:
         process, self._processes[slot] = self._processes[slot], None
         if process is not None and not self._closing:
             process.close()
+
+
+def _not_while_importing() -> None:
+    """A referee imports the script that its problem is in; one that searches as it is imported would never end."""
+    where = being_loaded()
+    if where:
+        guard = "`if __name__ == '__main__':` before what starts a search"
+        raise ConfigError(where, guard, "a search started while it is imported", "The referee imports the file too.")
 
 
 def _environment() -> dict[str, str]:

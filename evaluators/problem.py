@@ -175,6 +175,10 @@ class Problem:
         """What is loaded into the jail for this program; default: the program itself. It defines `entries`."""
         return program
 
+    def content(self) -> str:
+        """What verdicts depend on beside source, parameters and instances, such as files; part of `hash`."""
+        return ""
+
     # what follows from it
 
     def aggregate(self, results: Sequence[Result]) -> Score:
@@ -194,7 +198,7 @@ class Problem:
 
     @cached_property
     def hash(self) -> str:
-        """Of the problem's source (with the modules beside it that it imports), parameters and instance file.
+        """Of the problem's source (with the modules beside it that it imports), parameters, instance file and content.
 
         Part of the key of every result; a changed hash is another problem.
         """
@@ -202,6 +206,7 @@ class Problem:
             "source": _source_of(type(self)),
             "parameters": {name: repr(value) for name, value in sorted(self.set.items())},
             "instances": _content_of(self._instances_source),
+            **({"content": content} if (content := self.content()) else {}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

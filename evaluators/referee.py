@@ -21,11 +21,12 @@ from heuresis.evaluators.gate import refusal
 from heuresis.evaluators.nouns import Evaluation, InstanceResult, Result, Status, Tier
 from heuresis.evaluators.player import Player, ProgramFailed
 from heuresis.evaluators.problem import Problem
+from heuresis.evaluators.recording import Place, Tape
 from heuresis.evaluators.tiers import instance_rng, instance_seed
 from heuresis.program import Limits, Program
 from heuresis.sandbox.protocol import Ending, JailEnded, Session, Usage, Worker
 
-_STATUS = {
+STATUS_OF = {
     Ending.RETURNED: Status.CRASHED,
     Ending.CRASHED: Status.CRASHED,
     Ending.WALL: Status.TIMED_OUT,
@@ -89,6 +90,8 @@ class Referee:
         self.worker = worker
         self._secret = secret
         self._instances: dict[tuple[Tier, int], Any] = {}
+        self.tape: Tape | None = None
+        """Where there is one, everything that crosses the wall is written down on it."""
 
     def judge(self, program: Program, bar: float | None = None) -> Evaluation:
         """The way every candidate goes. SCORED from `valid`; a failure names its stage.
@@ -97,7 +100,7 @@ class Referee:
         it stays above; its score is over all it has played. So the best of many is not the luckiest of many.
         """
         train = self.problem.tier_size(Tier.TRAIN)
-        smoke = 1 if train > 1 and self.problem.cost_seconds > _CHEAP_SECONDS else 0
+        smoke = smoke_count(self.problem)
         stages = [("smoke", Tier.TRAIN, range(smoke))] if smoke else []
         stages.append(("screening", Tier.TRAIN, range(smoke, train)))
         stages.append(("full", Tier.VALID, range(self.problem.tier_size(Tier.VALID))))
@@ -130,14 +133,18 @@ class Referee:
         except JailEnded as ended:
             if ended.ending is Ending.UNAVAILABLE:
                 raise Unavailable(ended.reason) from ended
-            tally.add_usage(ended.usage, ended.output if stage in _TOLD_STAGES else "")
-            return self._failed(tally, _STATUS[ended.ending], stage, ended.reason)
+            tally.add_usage(ended.usage, ended.output if self._may_tell(stage) else "")
+            return self._failed(tally, STATUS_OF[ended.ending], stage, ended.reason)
 
     def _failed(self, tally: _Tally, status: Status, stage: str, reason: str, feedback: str = "") -> Evaluation:
         """Where instances are secret, a program must not carry them out in the text of its failure."""
-        if stage not in _TOLD_STAGES:
+        if not self._may_tell(stage):
             reason, feedback = f"{status.value} on an instance that is kept secret (details withheld)", ""
         return self._verdict(tally, status, stage, reason=reason[:_REASON_CHARACTERS], feedback=feedback)
+
+    def _may_tell(self, stage: str) -> bool:
+        """Whoever reports its own score sees the whole exam anyway."""
+        return self.problem.self_reported or stage in _TOLD_STAGES
 
     def _promote(self, program: Program, verdict: Evaluation, bar: float, tally: _Tally) -> Evaluation:
         """More valid instances, step by step, while the score stands above the bar."""
@@ -158,7 +165,7 @@ class Referee:
         limits = self.problem.limits
         seed = instance_seed(self._secret, tier, indices[0], "jail")
         instances = [self._instance(tier, index) for index in indices]
-        with self._session(program, limits, seed) as session:
+        with self._session(program, limits, seed, Place(tier, indices)) as session:
             try:
                 player = Player(self.problem, session)
                 device = self.worker.device
@@ -168,15 +175,16 @@ class Referee:
                 exams = [_Exam(rng, limits, device, shared) for rng in rngs]
                 results = player.play(instances, exams)
             finally:
-                tally.add_usage(session.usage, session.output if tier is Tier.TRAIN else "")
+                tally.add_usage(session.usage, session.output if self._is_open(tier) else "")
         return [
             InstanceResult(tier, index, _kept(result, exam), self.problem.instance_name(instance))
             for index, instance, exam, result in zip(indices, instances, exams, results, strict=True)
         ]
 
-    def _session(self, program: Program, limits: Limits, seed: int) -> Session:
+    def _session(self, program: Program, limits: Limits, seed: int, place: Place) -> Session:
         names = [entry.name for entry in self.problem.entries]
-        return self.worker.start(self.problem.staged(program), names, limits, seed)
+        session = self.worker.start(self.problem.staged(program), names, limits, seed)
+        return session if self.tape is None else self.tape.listen(session, place, seed)
 
     def _instance(self, tier: Tier, index: int) -> Any:
         if tier is Tier.VALID and self.problem.own_instances is not None:
@@ -199,12 +207,16 @@ class Referee:
             stage,
             metrics=metrics,
             score=score,
-            measures=_means(results),
+            measures=means(results),
             quarantine=self.problem.quarantine(metrics),
         )
 
+    def _is_open(self, tier: Tier) -> bool:
+        """Whether what happened on its instances may be told in detail."""
+        return tier is Tier.TRAIN or self.problem.self_reported
+
     def _verdict(self, tally: _Tally, status: Status, stage: str, **parts: Any) -> Evaluation:
-        shown = [row.result.feedback for row in tally.results if row.tier is Tier.TRAIN and row.result.feedback]
+        shown = [row.result.feedback for row in tally.results if self._is_open(row.tier) and row.result.feedback]
         feedback = "\n".join([parts.pop("feedback", ""), *shown, tally.output]).strip()[:_FEEDBACK_CHARACTERS]
         return Evaluation(
             status,
@@ -216,8 +228,14 @@ class Referee:
             cpu_seconds=tally.usage.cpu_seconds,
             calls=tally.usage.calls,
             isolation=self.worker.isolation if status is not Status.REFUSED else "",
+            self_reported=self.problem.self_reported,
             **parts,
         )
+
+
+def smoke_count(problem: Problem) -> int:
+    """How many train instances are played apart, before the others."""
+    return 1 if problem.tier_size(Tier.TRAIN) > 1 and problem.cost_seconds > _CHEAP_SECONDS else 0
 
 
 def _kept(result: Result, exam: _Exam) -> Result:
@@ -237,6 +255,7 @@ def _guard_metrics(summarize: Callable[[Sequence[Result]], Any], results: Sequen
     return metrics
 
 
-def _means(results: Sequence[Result]) -> dict[str, float]:
+def means(results: Sequence[Result]) -> dict[str, float]:
+    """Of each measure over these instances."""
     names = results[0].measures if results else {}
     return {name: float(np.mean([result.measures[name] for result in results])) for name in names}

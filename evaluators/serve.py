@@ -1,4 +1,4 @@
-"""The referee process: `python -m heuresis.evaluators.serve FD LIFELINE`.
+"""The referee process, started by `heuresis.evaluators.pool` with the descriptors of its channel and its lifeline.
 
 Answers one Setup with Ready, then each Job with Done, until the driver is gone. It owns one warm worker.
 """
@@ -14,10 +14,17 @@ import threading
 from heuresis.errors import ConfigError, Unavailable
 from heuresis.evaluators import jobs
 from heuresis.evaluators.catalog import load_problem
-from heuresis.evaluators.nouns import Evaluation
+from heuresis.evaluators.recording import Tape, Transcript
 from heuresis.evaluators.referee import Referee
 from heuresis.program import Program
 from heuresis.sandbox.worker import open_worker
+
+_in_referee = False
+
+
+def in_referee() -> bool:
+    """Whether this process is a referee: here no search and no evaluation may be started."""
+    return _in_referee
 
 
 def main(channel_fd: int, lifeline_fd: int) -> int:
@@ -57,13 +64,18 @@ def _serve(channel: socket.socket, referee: Referee) -> None:
     while (job := jobs.receive(channel, jobs.Job)) is not None:
         program = Program(job.files)
         try:
-            jobs.send(channel, jobs.Done(_verdict(referee, program, job)))
+            jobs.send(channel, _done(referee, program, job))
         except Unavailable as error:
             jobs.send(channel, jobs.Done(unavailable=str(error)))
 
 
-def _verdict(referee: Referee, program: Program, job: jobs.Job) -> Evaluation:
-    return referee.judge(program, job.bar) if job.tier is None else referee.examine(program, job.tier, job.indices)
+def _done(referee: Referee, program: Program, job: jobs.Job) -> jobs.Done:
+    referee.tape = Tape(job.record_bytes) if job.record_bytes > 0 else None
+    if job.tier is None:
+        evaluation = referee.judge(program, job.bar)
+    else:
+        evaluation = referee.examine(program, job.tier, job.indices)
+    return jobs.Done(evaluation, transcript=referee.tape.transcript() if referee.tape else Transcript())
 
 
 def _die_with_the_driver(lifeline_fd: int) -> None:
@@ -72,5 +84,7 @@ def _die_with_the_driver(lifeline_fd: int) -> None:
     os._exit(0)
 
 
-if __name__ == "__main__":
+def run() -> None:
+    global _in_referee
+    _in_referee = True  # before a user's file is imported, which may ask
     sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

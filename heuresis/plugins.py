@@ -151,7 +151,7 @@ def absolute(name: str) -> str:
 
 
 def being_loaded() -> str:
-    """The user's file that is being imported by us at this moment; empty when none is."""
+    """The user's file or module that is being imported by us at this moment; empty when none is."""
     return _loading[-1] if _loading else ""
 
 
@@ -191,6 +191,8 @@ def _file_of(module: ModuleType) -> str:
 
 def cause_of(error: BaseException) -> str:
     """Type, message and line of what somebody else's code raised, in one sentence."""
+    if isinstance(error, ConfigError):  # already words for a person
+        return str(error)
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}, line {error.lineno} of {error.filename}."
     words = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
@@ -204,12 +206,20 @@ def cause_of(error: BaseException) -> str:
 
 
 def _load_module(key: str, name: str, reference: str) -> ModuleType:
+    main = sys.modules.get("__main__")
+    if (
+        main is not None and getattr(main.__spec__, "name", None) == name
+    ):  # python -m NAME: it must not run a second time
+        return main
     _see_current_folder()
+    _loading.append(name)
     try:
         return importlib.import_module(name)
     # The named module may raise anything; it is told in words and with its cause.
     except (Exception, SystemExit) as error:
         raise ConfigError(key, "package.module:Name that can be imported", reference, cause_of(error)) from error
+    finally:
+        _loading.pop()
 
 
 def _see_current_folder() -> None:
@@ -224,7 +234,8 @@ def _see_current_folder() -> None:
 
 def _unknown(key: str, name: str, known: list[str], expected: str) -> ConfigError:
     listed = f"{', '.join(known)}, " if known else ""
-    return ConfigError(key, f"{expected}: one of {listed}{_FORMS}", name, _did_you_mean(name, known))
+    hint = f"Say what of it: {name}:Name." if name.endswith(".py") else _did_you_mean(name, known)
+    return ConfigError(key, f"{expected}: one of {listed}{_FORMS}", name, hint)
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:

@@ -98,7 +98,7 @@ def _paths_of(import_name: str) -> list[str]:
     """Everything at the top of site-packages that `import_name`'s distribution and its requirements own."""
     found: dict[str, None] = {}
     seen: set[str] = set()
-    queue = [_distribution_of(import_name)]
+    queue = [distribution_of(import_name)]
     while queue:
         distribution = queue.pop()
         if distribution.name in seen:
@@ -112,7 +112,8 @@ def _paths_of(import_name: str) -> list[str]:
     return list(found)
 
 
-def _distribution_of(import_name: str) -> importlib.metadata.Distribution:
+def distribution_of(import_name: str) -> importlib.metadata.Distribution:
+    """The installed distribution that holds this package. Raises `ConfigError`."""
     try:
         return importlib.metadata.distribution(import_name)
     except importlib.metadata.PackageNotFoundError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import importlib.util
+import inspect
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from heuresis.agent.models.callable_model import CallableModel
 from heuresis.agent.models.litellm_model import LitellmModel
@@ -16,8 +16,9 @@ from heuresis.agent.models.openai_model import OpenAIModel
 from heuresis.agent.models.prices import price_table
 from heuresis.agent.models.protocol import Model
 from heuresis.errors import ConfigError
+from heuresis.plugins import cause_of, offered, resolve
 
-_CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*|.+\.py:[A-Za-z_]\w*")
 _OPENAI = re.compile(r"(gpt-|chatgpt-|codex-|o[1-9]($|-))")
 _EXPECTED = "the name of a language model"
 _EXAMPLES = (
@@ -31,17 +32,17 @@ def load_model(name: str, *, api_base: str | None = None, stream: bool = False) 
     """The model of that name. Nothing is sent and no heavy library is loaded before its first call.
 
     - any name with `api_base`, and "openai/NAME" or a bare name of OpenAI's: `OpenAIModel`
-    - "package.module:function": `CallableModel`; the module is imported here
+    - the name of a plugin, "package.module:NAME", "path/to/file.py:NAME": see `_own`; the module is imported here
     - "provider/NAME": `LitellmModel`
 
     Raises ConfigError for a name that is none of these, and without the key of a model of OpenAI's.
     """
-    if api_base is not None or name.startswith("openai/") or _OPENAI.match(name):
+    if api_base is not None or is_of_openai(name):
         return OpenAIModel(name, api_base=api_base, stream=stream)
     if stream:
         raise ConfigError("--stream", "a model of OpenAI's or one with --api-base", name)
-    if _CALLABLE.fullmatch(name):
-        return CallableModel(_function(name), name=name)
+    if _REFERENCE.fullmatch(name) or name in offered("models"):
+        return _own(name)
     provider, slash, rest = name.partition("/")
     if not (slash and rest):
         raise ConfigError("--model", _EXPECTED, name, _EXAMPLES)
@@ -50,16 +51,46 @@ def load_model(name: str, *, api_base: str | None = None, stream: bool = False) 
     return LitellmModel(name)
 
 
-def _function(name: str) -> Callable[..., object]:
-    module, _, attribute = name.partition(":")
+def is_of_openai(name: str) -> bool:
+    """Whether the name alone leads there; a plugin of such a name is never asked."""
+    return name.startswith("openai/") or _OPENAI.match(name) is not None
+
+
+def _own(name: str) -> Model:
+    """A model of somebody's own: a function of the messages (`CallableModel`), an object with `complete`, or a class of
+    such objects or a function without arguments that makes one."""
+    found = resolve("--model", "models", name, {}, "a model")
+    if not callable(getattr(found, "complete", None)) and not callable(found):
+        raise ConfigError("--model", "a function, or a class with `complete`", name, f"It is a {type(found).__name__}.")
+    makes = isinstance(found, type) or not (hasattr(found, "complete") or _takes_one(found))
+    made = _made(name, found) if makes else found
+    if makes and not hasattr(made, "complete"):
+        raise ConfigError("--model", "a class with `complete`", name, f"It makes a {type(made).__name__}.")
+    if not hasattr(made, "complete"):
+        return CallableModel(made, name=name)
+    if not isinstance(getattr(made, "name", None), str):
+        raise ConfigError("--model", "a model with a name (a str)", name)
+    model: Model = made
+    return model
+
+
+def _takes_one(function: Any) -> bool:
+    """Whether it can be called with the messages; of what has no signature that is believed."""
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError("--model", "package.module:function that can be imported", name, str(error)) from error
-    if not callable(found):
-        raise ConfigError("--model", "a function", name, f"It is a {type(found).__name__}.")
-    function: Callable[..., object] = found
-    return function
+        inspect.signature(function).bind([])
+    except ValueError:
+        return True
+    except TypeError:
+        return False
+    return True
+
+
+def _made(name: str, kind: Any) -> Any:
+    try:
+        return kind()
+    # The user's own code may raise anything; it is told in words and with its cause.
+    except Exception as error:
+        raise ConfigError("--model", "a model that is built without arguments", name, cause_of(error)) from error
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from heuresis.cli.exits import ExitCode
 from heuresis.cli.options import DEFAULT_STORAGE, CampaignName, Storage
 from heuresis.cli.output import say
 from heuresis.cli.scale import Scale, tier_text
+from heuresis.cli.stamp import tell_stamp
 from heuresis.cli.stores import choose, open_store, unique
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def add(
         reason = " ".join(entry.evaluation.reason.split())
         say(f"{identity} in {record.name}: {entry.evaluation.status.value}: {reason}", "bold red")
         return ExitCode.PROGRAM_FAILED
+    tell_stamp(entry.evaluation.self_reported)
     again = " It was judged before: the verdict is the same." if entry.reused else ""
     say(f"{identity} in {record.name}: {scale.metric} {scale.text(score)} ({tier_text('valid', score.count)}).{again}")
     rank = f"Rank {len(better) + 1}" if len(better) < 100 else "Not among the best 100"

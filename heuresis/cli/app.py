@@ -11,17 +11,20 @@ import typer
 import heuresis
 from heuresis.cli import new, sandbox, store
 from heuresis.cli.add import add
+from heuresis.cli.adopt import adopt
 from heuresis.cli.browse import campaigns, top
 from heuresis.cli.catalogs import methods, problems
 from heuresis.cli.demo import demo
 from heuresis.cli.doctor import doctor
 from heuresis.cli.evaluate import evaluate
 from heuresis.cli.exits import guarded
+from heuresis.cli.export import export
 from heuresis.cli.fake_model import fake_model
 from heuresis.cli.family import lineage
 from heuresis.cli.held_out import judge_held_out
 from heuresis.cli.ledger import calls, cost
 from heuresis.cli.looks import looks
+from heuresis.cli.plugins import plugins
 from heuresis.cli.replay import replay
 from heuresis.cli.run import run
 from heuresis.cli.show import diff, show
@@ -58,10 +61,10 @@ def _options(
 
 _SEARCH, _LOOK, _JUDGE, _REST = "Search", "Look at what was found", "Judge", "Problems, methods, machine"
 for _panel, _commands in {
-    _SEARCH: (run, demo, add, replay),
-    _LOOK: (top, show, diff, lineage, campaigns, cost, calls, looks),
+    _SEARCH: (run, adopt, demo, add, replay),
+    _LOOK: (top, show, diff, lineage, campaigns, cost, calls, looks, export),
     _JUDGE: (evaluate, judge_held_out, verify),
-    _REST: (problems, methods, doctor, fake_model),
+    _REST: (problems, methods, plugins, doctor, fake_model),
 }.items():
     for _command in _commands:
         _name = "test" if _command is judge_held_out else _command.__name__.replace("_", "-")

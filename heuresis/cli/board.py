@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from heuresis.cli.ledger import usd
 from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import Scale, seconds_text
+from heuresis.cli.stamp import stamp
 from heuresis.cli.stores import short
 from heuresis.errors import ConfigError
 
@@ -42,7 +43,8 @@ class Board:
         one = self.campaign
         workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
         model = f" with {one.asking.name}" if one.asks else ""
-        return f"{one.name}: seed {one.seed}, {workers}; {one.problem_name} by {one.method_name}{model}"
+        made = f"{one.problem_name} by {one.method_name}{model}"
+        return f"{one.name}: seed {one.seed}, {workers}; {made}{stamp(one.problem.self_reported)}"
 
     def evaluations(self, now: Progress) -> str:
         limit = self.campaign.budget.evaluations

@@ -9,6 +9,7 @@ import typer
 from heuresis.cli.options import DEFAULT_STORAGE, CampaignArgument, Format, Formats, Storage
 from heuresis.cli.output import Column, print_rows, say
 from heuresis.cli.scale import Scale, number, places, seconds_text
+from heuresis.cli.stamp import MEANING, tell_stamp
 from heuresis.cli.stores import choose, open_store, short
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def top(
     scale = Scale.of(record)
     if form is Format.TABLE:
         say(f"{record.name}: {evaluated:,} evaluations, {scale.metric}, {scale.better}", "bold")
+        tell_stamp(record.self_reported)
     print_rows(_columns(scale, entries), _rows(record, scale, entries), form, "No program has a score yet.")
 
 
@@ -50,6 +52,7 @@ def _columns(scale: Scale, entries: list[Entry]) -> list[Column]:
         Column("operator", "made by"),
         Column("sequence"),
         Column("idea", "idea", cut=True),
+        Column("self_reported"),
     ]
 
 
@@ -62,15 +65,25 @@ def _rows(record: CampaignRecord, scale: Scale, entries: list[Entry]) -> list[li
         value = scale.value(score.value)
         exam = f"valid, {score.count}"
         made = (len(program.text), entry.proposal.operator, entry.sequence, entry.proposal.idea)
-        rows.append([record.name, rank, program.id, value, score.standard_error, "valid", score.count, exam, *made])
+        found = (record.name, rank, program.id, value, score.standard_error, "valid", score.count, exam)
+        rows.append([*found, *made, entry.evaluation.self_reported])
     return rows
 
 
 def campaigns(form: Formats = Format.TABLE, storage: Storage = DEFAULT_STORAGE) -> None:
-    """List the campaigns of the store."""
+    """List the campaigns of the store; those whose scores are SELF_REPORTED stand in a table of their own."""
     with open_store(storage) as store:
         rows = [_campaign_row(store, record) for record in store.campaigns()]
-    print_rows(_CAMPAIGN_COLUMNS, rows, form, "The store has no campaign yet. Start: heuresis run online_bin_packing")
+    refereed, own = [row for row in rows if not row[-1]], [row for row in rows if row[-1]]
+    if form is not Format.TABLE or not own:
+        empty = "The store has no campaign yet. Start: heuresis run online_bin_packing"
+        print_rows(_CAMPAIGN_COLUMNS, [*refereed, *own], form, empty)
+        return
+    if refereed:
+        print_rows(_CAMPAIGN_COLUMNS, refereed, form)
+        say()
+    say(MEANING, "bold yellow")
+    print_rows(_CAMPAIGN_COLUMNS, own, form)
 
 
 _CAMPAIGN_COLUMNS = [
@@ -88,6 +101,7 @@ _CAMPAIGN_COLUMNS = [
     Column("best", "best"),
     Column("isolation"),
     Column("finished", "finished", lambda why: why or "no", cut=True),
+    Column("self_reported"),
 ]
 
 
@@ -102,5 +116,5 @@ def _campaign_row(store: Store, record: CampaignRecord) -> list[object]:
         found = [program, scale.value(score.value), scale.metric, score.standard_error, score.count, shown]
     return [
         *(record.name, record.problem, record.method, record.seed, totals.evaluated, totals.active_seconds),
-        *(*found, best.evaluation.isolation if best else record.isolation, record.finished),
+        *(*found, best.evaluation.isolation if best else record.isolation, record.finished, record.self_reported),
     ]

@@ -32,7 +32,7 @@ def demo(
     """
     from heuresis.agent.budget import Budget
     from heuresis.cli import driving, summary
-    from heuresis.cli.run import cores
+    from heuresis.library.planning import cores
 
     budget, shell = Budget(minutes=minutes), Shell(storage)
     with open_store(storage, create=True) as store:

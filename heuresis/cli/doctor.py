@@ -33,7 +33,7 @@ class Finding:
 
 
 def doctor(form: Formats = Format.TABLE, storage: Storage = DEFAULT_STORAGE) -> int:
-    """Check this machine: Python, jail, store, caches, cores.
+    """Check this machine: Python, jail, plugins, store, caches, cores.
 
     Ends with 3 when something needed is missing.
     """
@@ -93,6 +93,33 @@ def _gpus() -> Iterator[Finding]:
         yield Finding("GPU", "warn", f"optional: {error}")
 
 
+def _other_jails() -> Iterator[Finding]:
+    """Jails of plugins, used only where they are named."""
+    from heuresis.plugins import found
+    from heuresis.sandbox.backends import ISOLATIONS
+    from heuresis.sandbox.worker import open_worker
+
+    for name, plugin in found("sandboxes").items():
+        if name in ISOLATIONS:
+            continue  # told with the plugins
+        try:
+            with open_worker(isolation=name) as worker:
+                yield Finding(f"jail {name}", "ok", f"{worker.isolation} of {plugin.origin} (probed by attacking it)")
+        except HeuresisError as error:
+            yield Finding(f"jail {name}", "warn", f"of {plugin.origin}: {error}")
+
+
+def _plugins() -> Iterator[Finding]:
+    from heuresis.cli.plugins import states
+
+    seen = list(states())
+    broken = [f"{one.plugin.name} ({one.plugin.origin})" for one in seen if one.trouble]
+    if broken:
+        yield Finding("plugins", "warn", f"cannot be used: {', '.join(broken)}; why: heuresis plugins")
+    else:
+        yield Finding("plugins", "ok", f"{len(seen)} can be used" if seen else "none installed")
+
+
 def _packages() -> Iterator[Finding]:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -146,5 +173,5 @@ def _storage(url: str) -> Iterator[Finding]:
 
 
 _LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _python, _machine, _jail, _gpus, _packages, _numba_cache, _temporary,
-)  # fmt: skip
+    *(_python, _machine, _jail, _other_jails, _gpus, _packages, _plugins, _numba_cache, _temporary),
+)

@@ -8,10 +8,20 @@ import typer
 
 from heuresis.cli import files
 from heuresis.cli.exits import ExitCode
-from heuresis.cli.options import Device, MinIsolation, ProblemName, Settings, TextOrJson, UnsafeNoSandbox, read_pairs
+from heuresis.cli.options import (
+    Device,
+    Isolation,
+    MinIsolation,
+    ProblemName,
+    Settings,
+    TextOrJson,
+    UnsafeNoSandbox,
+    read_pairs,
+)
 from heuresis.cli.output import plain_table, print_json, print_table, say
 from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import Scale, number, places, seconds_text, tier_text
+from heuresis.cli.stamp import tell_stamp
 
 if TYPE_CHECKING:
     from heuresis.evaluators.nouns import Evaluation
@@ -29,8 +39,9 @@ def evaluate(
         Literal["valid", "train"], typer.Option("--tier", help="Held-out tiers belong to campaigns: heuresis test.")
     ] = "valid",
     form: Annotated[TextOrJson, typer.Option("--format", help="json prints one object.")] = TextOrJson.TABLE,
-    device: Device = "auto",
+    isolation: Isolation = "auto",
     min_isolation: MinIsolation = "",
+    device: Device = "auto",
     unsafe_no_sandbox: UnsafeNoSandbox = False,
 ) -> int:
     """Judge one program file.
@@ -49,9 +60,10 @@ def evaluate(
         problem,
         program,
         given,
-        allow_none=unsafe_no_sandbox,
-        device=device,
+        isolation=isolation,
         min_isolation=min_isolation,
+        device=device,
+        allow_none=unsafe_no_sandbox,
         tier=Tier(tier),
     )
     if form is TextOrJson.JSON:
@@ -84,6 +96,7 @@ def _object(name: str, problem: Problem, program: Program, tier: str, seen: Eval
         "stage": seen.stage,
         "reason": seen.reason,
         "quarantine": seen.quarantine,
+        "self_reported": seen.self_reported,
         "feedback": seen.feedback,
     }
 
@@ -99,6 +112,7 @@ def _show(problem: Problem, file: str, program: Program, tier: str, seen: Evalua
         say(", ".join((*others, *(f"{name} {number(value)}" for name, value in seen.measures.items()))))
     if seen.quarantine:
         say(f"quarantined: {seen.quarantine}", "bold red")
+    tell_stamp(seen.self_reported)
     if seen.isolation:
         say(f"{seconds_text(seen.wall_seconds)} in the jail ({seen.isolation}), {seen.calls:,} calls")
     if seen.score is not None:

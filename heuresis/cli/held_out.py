@@ -107,7 +107,7 @@ def _looked(
 ) -> dict[tuple[str, Tier], Evaluation]:
     """What each program shows on each held-out tier. The same program on the same instances is not run again."""
     from heuresis.agent import judging
-    from heuresis.cli.run import cores
+    from heuresis.library.planning import cores
 
     seen = {
         (look.program, look.tier): look.evaluation

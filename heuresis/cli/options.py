@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from heuresis.errors import ConfigError
+from heuresis.library import defaults
 
-DEFAULT_STORAGE = "sqlite:///heuresis.db"
+DEFAULT_STORAGE = defaults.DEFAULT_STORAGE
 STORAGE_VARIABLE = "HEURESIS_STORAGE"
 
 
@@ -45,7 +46,10 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the problem (instances=FILE.json); repeatable."),
 ]
-ProblemName = Annotated[str, typer.Argument(metavar="PROBLEM", help="A shipped problem, or path/to/file.py:Class.")]
+ProblemName = Annotated[
+    str,
+    typer.Argument(metavar="PROBLEM", help="See: heuresis problems. Or package.module:Class, path/to/file.py:Class."),
+]
 Device = Annotated[
     str,
     typer.Option("--device", metavar="DEVICE", help="For problems that want a GPU: auto, cpu, cuda:N or GPU-UUID."),
@@ -53,6 +57,12 @@ Device = Annotated[
 MinIsolation = Annotated[
     str,
     typer.Option("--min-isolation", metavar="NAME", help="Use no weaker jail than this: see heuresis sandbox check."),
+]
+Isolation = Annotated[
+    str,
+    typer.Option(
+        "--isolation", metavar="NAME", help="The kind of jail: see heuresis sandbox check. Or package.module:Class."
+    ),
 ]
 UnsafeNoSandbox = Annotated[
     bool,

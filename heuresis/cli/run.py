@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,7 @@ from heuresis.cli.model_options import (
 from heuresis.cli.options import (
     DEFAULT_STORAGE,
     Device,
+    Isolation,
     MinIsolation,
     ProblemName,
     Settings,
@@ -32,16 +34,14 @@ from heuresis.cli.options import (
 )
 from heuresis.cli.output import say
 from heuresis.cli.stores import Shell, open_store
-from heuresis.cli.summary import DEFAULT_METHOD, DEFAULT_WITH_MODEL
 from heuresis.errors import ConfigError
+from heuresis.library.defaults import DEFAULT_MINUTES, DEFAULT_WITH_MODEL
 
 if TYPE_CHECKING:
-    from heuresis.agent.asking import Asking
-    from heuresis.agent.budget import Budget
     from heuresis.agent.campaign import Campaign
     from heuresis.archive.store import Store
+    from heuresis.library.hooks import Hook
 
-DEFAULT_MINUTES = 10.0
 Method = Annotated[
     str | None,
     typer.Option("--method", help=f"See: heuresis methods. Default: genetic; with a model {DEFAULT_WITH_MODEL}."),
@@ -61,6 +61,12 @@ MethodSettings = Annotated[
     list[str] | None, typer.Option("--method-set", metavar="KEY=VALUE", help="A setting of the method; repeatable.")
 ]
 Name = Annotated[str | None, typer.Option("--name", help="Of the campaign. Default: PROBLEM-METHOD.")]
+Hooks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hook", metavar="NAME", help="Told what happens: package.module:Name, path/to/file.py:Name; repeatable."
+    ),
+]
 New = Annotated[str | None, typer.Option("--new", metavar="NAME", help="Start another campaign of this name.")]
 
 
@@ -68,12 +74,12 @@ def run(
     problem: ProblemName, method: Method = None,
     evaluations: Evaluations = None, minutes: Minutes = None, target: Target = None, patience: Patience = None,
     seed: Seed = 0, workers: Workers = None, settings: Settings = None, method_settings: MethodSettings = None,
-    name: Name = None, new: New = None,
+    name: Name = None, new: New = None, hook: Hooks = None,
     model: ModelName = None, api_base: ApiBase = None, max_usd: MaxUsd = None, max_tokens: MaxTokens = None,
     max_calls: MaxCalls = None, price: PriceText = None, stream: Stream = False, prompts: Prompts = None,
     concurrency: Concurrency = 8, call_seconds: CallSeconds = 300.0,
-    storage: Storage = DEFAULT_STORAGE, device: Device = "auto", min_isolation: MinIsolation = "",
-    unsafe_no_sandbox: UnsafeNoSandbox = False,
+    storage: Storage = DEFAULT_STORAGE, device: Device = "auto", isolation: Isolation = "auto",
+    min_isolation: MinIsolation = "", unsafe_no_sandbox: UnsafeNoSandbox = False,
 ) -> int:  # fmt: skip
     """Search for a better program. The same command goes on where it stopped.
 
@@ -83,13 +89,16 @@ def run(
     from heuresis.agent.asking import Asking
     from heuresis.agent.budget import Budget
     from heuresis.agent.campaign import Campaign
+    from heuresis.library import planning
+    from heuresis.library.hooks import load_hook
 
     if name and new:
         raise ConfigError("--new", "no --name beside it", f"--name {name} --new {new}")
     given = Budget(evaluations, minutes, target, patience, max_usd, max_tokens, max_calls)
     asking = Asking(model or "", None, api_base, price or "", stream, concurrency, call_seconds, prompts)
-    _check_alone(asking, given)
-    chosen = method or (DEFAULT_WITH_MODEL if model else DEFAULT_METHOD)
+    planning.check_alone(asking, given)
+    chosen = planning.method_or_default(method, asking)
+    hooks = [load_hook(one) for one in hook or ()]
     pairs = read_pairs("--set", settings), read_pairs("--method-set", method_settings)
     campaign = Campaign(
         problem,
@@ -97,50 +106,36 @@ def run(
         new or name or "",
         *pairs,
         seed,
-        allow_none=unsafe_no_sandbox,
+        isolation,
+        unsafe_no_sandbox,
         min_isolation=min_isolation,
         device=device,
         budget=given,
         asking=asking,
     )
-    _ = (
-        campaign.problem,
-        campaign.method,
-        campaign.terms,
-        campaign.render,
-    )  # mistakes in them are told before a store is made
+    planning.checked(campaign)  # mistakes are told before a store is made
     with open_store(storage, create=True) as store:
         if new and store.campaign(new):
             raise ConfigError("--new", "the name of no campaign yet", new, f"To go on with it: --name {new}.")
-        return search(with_budget(campaign, store), store, workers or cores(), Shell(storage))
+        limited = _limited(campaign, store)
+        return search(limited, store, workers or planning.cores(), Shell(storage), hooks)
 
 
-def _check_alone(asking: Asking, budget: Budget) -> None:
-    """Options of a language model without one would do nothing."""
-    if asking.wanted:
-        return
-    given: dict[str, object] = {"--api-base": asking.api_base, "--price": asking.price, "--stream": asking.stream}
-    given |= {"--prompts": asking.prompts, "--max-usd": budget.usd}
-    given |= {"--max-tokens": budget.tokens, "--max-calls": budget.calls}
-    for option, value in given.items():
-        if value:
-            raise ConfigError(option, "a language model (--model) beside it", value)
-
-
-def search(campaign: Campaign, store: Store, workers: int, shell: Shell) -> int:
+def search(campaign: Campaign, store: Store, workers: int, shell: Shell, hooks: Sequence[Hook] = ()) -> int:
     """Run the campaign and tell how it stands; the exit code comes back."""
     from heuresis.cli import driving, summary
+    from heuresis.library.planning import finished_already
 
     if store.campaign(campaign.name):
         campaign.prepare(store)  # settings that differ are told first
-    reason = driving.finished_already(campaign, store)
+    reason = finished_already(campaign, store)
     if reason:
         say(f"Campaign {campaign.name} is finished: {reason}. Nothing was run; a larger budget goes on.", "bold")
     else:
-        outcome = driving.drive(campaign, store, workers)
-        reason, begun_in = outcome.reason, outcome.record.isolation
-        if outcome.isolation != begun_in:
-            say(f"This run had the jail {outcome.isolation}; the campaign was begun in {begun_in}.", "bold")
+        ran = driving.drive(campaign, store, workers, hooks)
+        reason, record = ran.reason, store.campaign(campaign.name)
+        if record is not None and ran.isolation != record.isolation:
+            say(f"This run had the jail {ran.isolation}; the campaign was begun in {record.isolation}.", "bold")
         say(f"Finished: {reason}." if reason else "Stopped. Everything judged is kept.", "bold")
     summary.print_totals(campaign, store)
     best = summary.print_standing(campaign, store)
@@ -153,32 +148,13 @@ def search(campaign: Campaign, store: Store, workers: int, shell: Shell) -> int:
     return ExitCode.OK
 
 
-def with_budget(campaign: Campaign, store: Store) -> Campaign:
-    """The campaign with the limits to run under: those given; else its own; else ten minutes."""
-    from dataclasses import replace
+def _limited(campaign: Campaign, store: Store) -> Campaign:
+    """The campaign with the limits to run under; that it got the default is said."""
+    from heuresis.library.planning import with_budget
 
-    given, record = campaign.budget, store.campaign(campaign.name)
-    if _is_limited(given):
-        return campaign
-    own = _stored(record.config.get("budget")) if record else None
-    if own is not None and given.target is None:
-        return replace(campaign, budget=own)
-    say(f"No limit given: stops after {DEFAULT_MINUTES:g} minutes (--minutes and --evaluations change it).")
-    return replace(campaign, budget=replace(given, minutes=DEFAULT_MINUTES))
-
-
-def _is_limited(budget: Budget) -> bool:
-    """A target alone may never be reached."""
-    limits = (budget.evaluations, budget.minutes, budget.patience, budget.usd, budget.tokens, budget.calls)
-    return any(limit is not None for limit in limits)
-
-
-def _stored(values: object) -> Budget | None:
-    from heuresis.agent.budget import Budget
-
-    return Budget.of(values) if isinstance(values, dict) else None
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0))
+    limited = with_budget(campaign, store)
+    if campaign.budget.minutes is None and limited.budget == replace(campaign.budget, minutes=DEFAULT_MINUTES):
+        record = store.campaign(campaign.name)
+        if record is None or record.config.get("budget") != limited.budget.as_json():
+            say(f"No limit given: stops after {DEFAULT_MINUTES:g} minutes (--minutes and --evaluations change it).")
+    return limited

@@ -10,6 +10,7 @@ import typer
 from heuresis.cli.options import DEFAULT_STORAGE, OwnCampaign, Storage, TextOrJson
 from heuresis.cli.output import console, print_json, say
 from heuresis.cli.scale import Scale, number, seconds_text, tier_text
+from heuresis.cli.stamp import MEANING, stamp
 from heuresis.cli.stores import open_store, short, tell_campaign
 from heuresis.cli.visible import visible
 
@@ -58,6 +59,7 @@ def _object(entry: Entry, scale: Scale) -> dict[str, object]:
         "status": seen.status.value,
         "reason": seen.reason,
         "quarantine": seen.quarantine,
+        "self_reported": seen.self_reported,
         "metric": scale.metric,
         "value": scale.value(score.value) if score else None,
         "standard_error": score.standard_error if score else None,
@@ -94,6 +96,7 @@ def _facts(entry: Entry, record: CampaignRecord) -> list[tuple[str, str]]:
     verdict = seen.status.value
     if seen.score is not None:
         verdict = f"{scale.metric} {scale.text(seen.score)}  ({tier_text('valid', seen.score.count)}; {scale.better})"
+        verdict += stamp(seen.self_reported)
     cost = f"{seconds_text(seen.wall_seconds)} in the jail, {seconds_text(seen.cpu_seconds)} CPU, {seen.calls:,} calls"
     if made.cost.model_calls:
         cost += f"; {made.cost.usd:.4f} USD, {made.cost.tokens:,} tokens"
@@ -103,6 +106,7 @@ def _facts(entry: Entry, record: CampaignRecord) -> list[tuple[str, str]]:
         ("verdict", verdict),
         ("reason", seen.reason),
         ("distrust", seen.quarantine or ""),
+        ("stamp", MEANING if seen.self_reported else ""),
         ("metrics", _numbers({n: v for n, v in seen.metrics.items() if n != scale.metric})),
         ("measures", _numbers(dict(seen.measures))),
         ("idea", made.idea),

@@ -13,7 +13,9 @@ from heuresis.cli.options import Format
 from heuresis.cli.output import Column, print_rows, say
 from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import Scale, number, seconds_text, tier_text
+from heuresis.cli.stamp import tell_stamp
 from heuresis.cli.stores import Shell, short, unique
+from heuresis.library.defaults import DEFAULT_METHOD, DEFAULT_WITH_MODEL
 
 if TYPE_CHECKING:
     from heuresis.agent.budget import Budget
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 _ALIGNED = 58
 """Characters up to which remarks beside commands stand in one column of a narrow window."""
-DEFAULT_METHOD = "genetic"
-DEFAULT_WITH_MODEL = "funsearch"
 
 Row = tuple[str, str, str, str]
 """What, who, value, on which instances."""
@@ -53,6 +53,7 @@ def print_standing(campaign: Campaign, store: Store, between: Sequence[Row] = ()
     best = next(iter(store.top(campaign.name, 1)), None)
     rows = [*_found(best, scale), *(between or _seeds(campaign, store, scale)), *_published(campaign, scale)]
     say()
+    tell_stamp(campaign.problem.self_reported)
     columns = [Column("what", " "), Column("who", "program"), Column("value", scale.metric, right=True)]
     print_rows([*columns, Column("where", "on", cut=True)], rows, Format.TABLE, "No program has a score yet.")
     return best.proposal.program.id if best and best.proposal.program else ""
@@ -95,12 +96,15 @@ def next_commands(
     campaign: Campaign, store: Store, shell: Shell, best: str, *, held_out: bool
 ) -> list[tuple[str, str]]:
     """Three things worth doing now; `held_out`: the held-out tiers were opened already."""
+    from heuresis.agent.judging import HELD_OUT
+
     longer = shell.command(*run_words(campaign, larger(campaign.budget)))
     if not best:
         return [(longer, "go on"), (shell.command("campaigns"), "what is in the store")]
     prefix = unique(store, best)
     whose = ("--campaign", campaign.name) if len(store.campaigns_with(best)) > 1 else ()
-    second = ("lineage", "how it came about") if held_out else ("test", "held-out instances")
+    closed = any(campaign.problem.tier_size(tier) for tier in HELD_OUT) and not held_out
+    second = ("test", "held-out instances") if closed else ("lineage", "how it came about")
     return [
         (shell.command("show", prefix, *whose), "the best program"),
         (shell.command(second[0], prefix, *whose), second[1]),
@@ -125,6 +129,8 @@ def run_words(campaign: Campaign, budget: Budget) -> list[str]:
         words += ["--min-isolation", campaign.min_isolation]
     if campaign.device != "auto":
         words += ["--device", campaign.device]
+    if campaign.isolation != "auto":
+        words += ["--isolation", campaign.isolation]
     if campaign.allow_none:
         words += ["--unsafe-no-sandbox"]
     from heuresis.agent.budget import OPTIONS

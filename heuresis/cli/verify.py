@@ -8,6 +8,7 @@ from heuresis.cli.exits import ExitCode
 from heuresis.cli.options import DEFAULT_STORAGE, Format, Formats, OwnCampaign, Storage
 from heuresis.cli.output import Column, print_rows, say
 from heuresis.cli.show import ProgramId
+from heuresis.cli.stamp import tell_stamp
 from heuresis.cli.stores import open_store, short
 
 if TYPE_CHECKING:
@@ -29,15 +30,14 @@ def verify(
 
     with open_store(storage) as store:
         entry = store.entry(campaign, program_id)
-        record = store.campaign(entry.campaign)
-    assert record is not None
-    program = entry.proposal.program
-    if program is not None and not program.id.startswith(program_id.lower()):
-        say(f"{program_id}: its text was changed in the store; it now has the id {program.id[:8]}.", "bold")
-        return ExitCode.DAMAGE
-    done = verifying.verify(record, entry)
+        program = entry.proposal.program
+        if program is not None and not program.id.startswith(program_id.lower()):
+            say(f"{program_id}: its text was changed in the store; it now has the id {program.id[:8]}.", "bold")
+            return ExitCode.DAMAGE
+        done = verifying.verify_kept(store, entry.campaign, entry)
     if form is Format.TABLE:
         _tell(program.id if program else "", done)
+        tell_stamp(entry.evaluation.self_reported)
     else:
         print_rows(_COLUMNS, _rows(done), form, "Nothing was played.")
     return ExitCode.DAMAGE if done.differences else ExitCode.OK
@@ -53,12 +53,13 @@ def _tell(program: str, done: Verification) -> None:
         say(f"  {words}")
 
 
-_COLUMNS = [Column("tier"), Column("instance"), Column("metric"), Column("stored"), Column("again"), Column("equal")]
+_COLUMNS = [Column(key) for key in ("tier", "instance", "metric", "stored", "again", "equal", "self_reported")]
 
 
 def _rows(done: Verification) -> list[list[object]]:
+    own = done.stored.self_reported
     return [
-        [row.tier.value, row.index, name, value, None if row.again is None else row.again.get(name), row.equal]
+        [row.tier.value, row.index, name, value, None if row.again is None else row.again.get(name), row.equal, own]
         for row in done.rows
         for name, value in row.stored.items()
     ]

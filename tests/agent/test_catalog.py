@@ -40,7 +40,7 @@ def test_a_method_of_ones_own_is_named_by_module_and_class() -> None:
     [
         ("gentic", {}, "funsearch, genetic, meta_agent, random, sequential"),
         ("no.such.module:Name", {}, "can be imported"),
-        ("heuresis.agent.methods.genetic:Nothing", {}, "can be imported"),
+        ("heuresis.agent.methods.genetic:Nothing", {}, "there: .*Genetic.*got Nothing"),
         ("heuresis.agent.methods.genetic:on_island", {}, "dataclass"),
         ("genetic", {"island": "3"}, "Did you mean islands"),
         ("genetic", {"islands": "many"}, "genetic.islands: expected an integer"),

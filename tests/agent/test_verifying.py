@@ -57,7 +57,7 @@ def test_a_changed_result_is_found_with_its_instance(found):
     first, *rest = best.evaluation.results
     changed = replace(first, result=Result({"error": 0.0}))
     done = verify(record, replace(best, evaluation=replace(best.evaluation, results=(changed, *rest))))
-    assert done.differences[0].startswith(f"{first.tier.value} {first.index}: error 0 then")
+    assert done.differences[0].startswith(f"{first.tier.value} {first.index}: error 0.0 then")
 
 
 def test_another_program_is_found(found):
@@ -84,7 +84,7 @@ def test_a_failure_fails_again(found):
 
 def test_a_changed_problem_is_refused(found):
     _, record, best = found
-    with pytest.raises(ConfigError, match="problem: expected the problem's code"):
+    with pytest.raises(ConfigError, match="problem: expected its code, parameters and instances"):
         verify(replace(record, problem_hash="0" * 64), best)
 
 

@@ -104,6 +104,7 @@ def test_a_store_of_version_1_is_upgraded_and_goes_on(path, tamper, store, make)
         "DROP TABLE log",
         *(f"ALTER TABLE total DROP COLUMN {name}" for name in ("calls", "faults", "logged")),
         *(f"ALTER TABLE note DROP COLUMN {name}" for name in ("brief", "item")),
+        "ALTER TABLE evaluation DROP COLUMN self_reported",
         "UPDATE total SET usd = 0, tokens = 0",
         "UPDATE meta SET value = '1'",
     )
@@ -111,4 +112,14 @@ def test_a_store_of_version_1_is_upgraded_and_goes_on(path, tamper, store, make)
         assert upgraded.entry("packing", entry.proposal.program.id).evaluation == entry.evaluation
         make.add(upgraded, 2.0)
         assert upgraded.totals("packing").calls == 1
+        assert check(upgraded) == []
+
+
+def test_a_store_of_version_2_is_upgraded_and_its_verdicts_are_refereed_ones(path, tamper, store, make):
+    entry = make.add(store, 1.0)
+    store.close()
+    tamper("ALTER TABLE evaluation DROP COLUMN self_reported", "UPDATE meta SET value = '2'")
+    with Store.open(f"sqlite:///{path}") as upgraded:
+        assert upgraded.entry("packing", entry.proposal.program.id).evaluation == entry.evaluation
+        assert not entry.evaluation.self_reported
         assert check(upgraded) == []

@@ -35,6 +35,7 @@ common = {
     "calls": st.integers(0, 2**60),
     "isolation": names,
     "quarantine": st.one_of(st.none(), anything),
+    "self_reported": st.booleans(),
 }
 scored = st.builds(Evaluation, st.just(Status.SCORED), scores, **common)
 failures = st.sampled_from([status for status in Status if status is not Status.SCORED])
@@ -124,3 +125,10 @@ def half(text: str) -> bool:
 
 def same_bits(one: float, other: float) -> bool:
     return one == other and math.copysign(1, one) == math.copysign(1, other)
+
+
+@given(scored)
+def test_a_self_reported_verdict_has_another_digest_than_a_refereed_one(evaluation):
+    row, rows = codec.evaluation_row(evaluation), codec.result_rows(evaluation)
+    other = row | {"self_reported": not evaluation.self_reported}
+    assert codec.digest(row, rows, []) != codec.digest(other, rows, [])

@@ -41,7 +41,7 @@ MISTAKES = [
     ("run raises.py:Mine", "ValueError: boo"),
     ("run empty.py:Mine", "(there: none)"),
     ("run missing.py:Mine", "There is no such file"),
-    ("run rule.py", "path/to/file.py:Class"),
+    ("run rule.py", "Say what of it: rule.py:Name."),
     ("evaluate online_bin_packing folder", "the directory folder"),
     ("evaluate online_bin_packing rul.py", "Did you mean rule.py?"),
     ("evaluate online_bin_packing binary.py", "binary"),

@@ -25,6 +25,7 @@ VALUES: dict[str, Any] = {
     "unit": "1/item",
     "direction": "min",
     "instances": 20,
+    "self_reported": False,
     "other_objectives": ["comparisons (min)"],
     "references": ["quicksort: 0 on random (Hoare 1961)"],
     "seeds": [{"name": "library", "text": "def order(x):\n    return sorted(x)"}],

@@ -247,3 +247,14 @@ def test_an_unknown_isolation_or_package_is_the_users_mistake() -> None:
 
 
 Callback = Callable[[float], float]
+
+
+def test_sets_have_the_same_order_in_every_jail(worker):
+    """Hashes of text are random in each Python process unless they are told not to be."""
+    program = Program.of("def order(): return list({str(n) for n in range(100)})\n")
+    seen = []
+    with open_worker(runtime=("numpy",)) as other:
+        for one in (worker, other):
+            with one.start(program, ("order",), Limits(), seed=1) as session:
+                seen.append(ask(session, "order"))
+    assert seen[0] == seen[1]

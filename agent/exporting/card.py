@@ -1,0 +1,258 @@
+"""`Card`: everything a package says about its program, as data. Written as card.json and told in the README.
+
+Nothing in it names the campaign's secret, a key, or a folder of the machine it was made on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from heuresis.archive.records import CampaignRecord, Entry, Kin, Look, Totals
+from heuresis.evaluators.nouns import Evaluation, InstanceResult, Score, Tier
+from heuresis.evaluators.problem import Problem
+
+SCHEMA = 1
+"""Of card.json; a change that a reader would notice makes it larger."""
+_NORMAL = 1.959963984540054
+"""Standard errors to either side of a 95 % interval (normal approximation)."""
+_ANCESTORS = 50
+"""The nearest ones are listed, all are counted."""
+HELD_OUT = (Tier.TEST, Tier.SHIFT)
+
+
+@dataclass(frozen=True)
+class TierRow:
+    """How the program did on one tier, in the objective's own metric and direction."""
+
+    tier: str
+    count: int
+    """Instances; 0 for a tier that was never opened."""
+    value: float | None
+    standard_error: float | None
+    """None for a single instance."""
+    interval: tuple[float, float] | None
+    """95 %: 1.96 standard errors to either side."""
+    looks: int
+    """How often the tier was opened for this program; only held-out tiers are opened."""
+    role: str
+
+
+@dataclass(frozen=True)
+class InstanceRow:
+    """What the referee saw on one instance."""
+
+    tier: str
+    index: int
+    name: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Relative:
+    """An ancestor."""
+
+    id: str
+    operator: str
+    value: float | None
+    """In the objective's metric; None where it has no score."""
+    generations_back: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the program came from and what it cost."""
+
+    campaign: str
+    method: str
+    method_settings: Mapping[str, object]
+    seed: int
+    started: str
+    operator: str
+    idea: str
+    brief: int
+    attempt: int
+    tags: Mapping[str, object]
+    parents: Sequence[Relative]
+    ancestors: Sequence[Relative]
+    """The nearest ones, parents first."""
+    ancestors_in_all: int
+    model: str
+    """Empty when no language model was asked."""
+    prompt_sha256: str
+    reply_sha256: str
+    cost: Mapping[str, float]
+    """Of this program: usd, tokens, model_calls, jail_seconds, cpu_seconds."""
+    campaign_cost: Mapping[str, float]
+    """Of all that was tried: usd, tokens, model_calls, evaluations, jail_seconds, active_seconds."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """How the score was made again before the package was written."""
+
+    verified: bool
+    """Every metric and artifact came out as stored, to the last bit."""
+    words: str
+    recorded_calls: int
+    """In tests/calls.json.gz; 0 means that there is no replay test."""
+    calls: int
+    """Made when the stored instances were played again."""
+    platform: Mapping[str, str]
+    """What equality to the last bit is promised for."""
+    distributions: Sequence[str]
+    """Keys of `platform` that are installed packages."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """The whole score card."""
+
+    schema: int
+    package: str
+    module: str
+    exported: str
+    """Date, ISO."""
+    heuresis: str
+    """Version that exported it."""
+    program: Mapping[str, object]
+    """id, module, files (path -> where it lies in the package), entry_points."""
+    problem: Mapping[str, object]
+    """name, reference, hash, statement, parameters, runtime."""
+    objective: Mapping[str, str]
+    """metric, direction (min or max), unit."""
+    tiers: Sequence[TierRow]
+    instances: Sequence[InstanceRow]
+    """Train and valid ones."""
+    references: Sequence[Mapping[str, object]]
+    """Published values."""
+    isolation: str
+    quarantine: str | None
+    self_reported: bool
+    caveats: Sequence[str]
+    """What a reader must know before trusting the score, in words."""
+    check: Check
+    provenance: Provenance
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    """Path in the exported folder -> SHA-256."""
+
+
+def problem_facts(problem: Problem, record: CampaignRecord) -> dict[str, object]:
+    return {
+        "name": problem_name(problem),
+        "reference": _file_name(record.problem),
+        "hash": record.problem_hash,
+        "statement": problem.statement,
+        "parameters": {name: _file_name(value) for name, value in problem.set.items()},
+        "own_instances": problem.own_instances is not None,
+        "runtime": list(problem.runtime),
+    }
+
+
+def problem_name(problem: Problem) -> str:
+    return problem.name or type(problem).__name__
+
+
+def tier_rows(problem: Problem, seen: Evaluation, looks: Sequence[Look]) -> list[TierRow]:
+    """Train and valid from the verdict; held-out tiers from the last look at each, where there was one."""
+    train = [row.result for row in seen.results if row.tier is Tier.TRAIN]
+    rows = [_tier_row(problem, Tier.TRAIN, problem.aggregate(train) if train else None, 0, "shown to the search")]
+    rows.append(_tier_row(problem, Tier.VALID, seen.score, 0, "selected by"))
+    for tier in HELD_OUT:
+        mine = [look for look in looks if look.tier is tier]
+        last = next((look.evaluation for look in reversed(mine) if look.evaluation), None)
+        role = "held out" if mine else "held out, never opened"
+        rows.append(_tier_row(problem, tier, last.score if last else None, len(mine), role))
+    return rows
+
+
+def _tier_row(problem: Problem, tier: Tier, score: Score | None, looks: int, role: str) -> TierRow:
+    if score is None:
+        return TierRow(tier.value, 0, None, None, None, looks, role)
+    value, error = problem.describe_value(score.value) + 0.0, score.standard_error
+    if score.count == 1:
+        return TierRow(tier.value, 1, value, None, None, looks, role)
+    around = (value - _NORMAL * error, value + _NORMAL * error)
+    return TierRow(tier.value, score.count, value, error, around, looks, role)
+
+
+def instance_rows(results: Sequence[InstanceResult]) -> list[InstanceRow]:
+    return [InstanceRow(row.tier.value, row.index, row.name, dict(row.result.metrics)) for row in results]
+
+
+def references(problem: Problem) -> list[Mapping[str, object]]:
+    return [
+        {"name": one.name, "value": one.value, "source": one.source, "instances": one.instances}
+        for one in problem.references
+    ]
+
+
+def provenance(
+    problem: Problem, record: CampaignRecord, entry: Entry, kin: Sequence[Kin], totals: Totals
+) -> Provenance:
+    """`kin`: the program and its ancestors, nearest first (`Store.lineage`)."""
+    made, seen = entry.proposal, entry.evaluation
+    family = [_relative(problem, one) for one in kin[1:]]
+    settings = record.config.get("method_settings")
+    return Provenance(
+        campaign=record.name,
+        method=record.method,
+        method_settings={str(k): _file_name(v) for k, v in settings.items()} if isinstance(settings, Mapping) else {},
+        seed=record.seed,
+        started=record.created,
+        operator=made.operator,
+        idea=made.idea,
+        brief=entry.brief,
+        attempt=entry.attempt,
+        tags=dict(entry.tags),
+        parents=[one for one in family if one.id in made.parents],
+        ancestors=family[:_ANCESTORS],
+        ancestors_in_all=len(family),
+        model=made.model,
+        prompt_sha256=_sha256(made.prompt),
+        reply_sha256=_sha256(made.reply),
+        cost={
+            "usd": made.cost.usd,
+            "tokens": made.cost.tokens,
+            "model_calls": made.cost.model_calls,
+            "jail_seconds": seen.wall_seconds,
+            "cpu_seconds": seen.cpu_seconds,
+        },
+        campaign_cost={
+            "usd": totals.usd,
+            "tokens": totals.tokens,
+            "model_calls": totals.calls,
+            "evaluations": totals.evaluated,
+            "jail_seconds": totals.wall_seconds,
+            "active_seconds": totals.active_seconds,
+        },
+    )
+
+
+def caveats(seen: Evaluation, check: Check, self_reported: bool) -> Iterator[str]:
+    if seen.quarantine is not None:
+        yield f"QUARANTINED: {seen.quarantine}. The score is not to be trusted until a person has looked."
+    if self_reported:
+        yield (
+            "SELF_REPORTED: what computed the score ran in one process with the program, which could have forged it. "
+            "It is not comparable with scores that a referee computed."
+        )
+    if not check.verified:
+        yield f"UNVERIFIED: {check.words}"
+    if seen.isolation == "none":
+        yield "NO SANDBOX: the program was judged without isolation."
+
+
+def _relative(problem: Problem, one: Kin) -> Relative:
+    value = None if one.score is None else problem.describe_value(one.score) + 0.0
+    return Relative(one.program, one.operator, value, one.depth)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""
+
+
+def _file_name(value: object) -> object:
+    """Without the folders of the machine it was made on."""
+    return value.rpartition("/")[2] if isinstance(value, str) and value.startswith("/") else value

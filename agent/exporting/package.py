@@ -1,0 +1,244 @@
+"""The files of an exported package, and the single file, from what is known about a program. Pure."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import platform
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from heuresis.agent.exporting.card import Card
+from heuresis.agent.exporting.naming import Name
+from heuresis.agent.exporting.typing_of import init_text
+from heuresis.errors import ConfigError
+from heuresis.evaluators.nouns import InstanceResult
+from heuresis.evaluators.signature import EntryPoint
+from heuresis.program import MAIN_FILE, Program
+
+_FOLDER = Path(__file__).resolve().parent
+_EXACT = (
+    "They check the code's SHA-256 and replay {kept:,} calls of the stored train and\n"
+    "valid instances{cut}. With the versions and the processor features of the recording (`.[test]` installs these\n"
+    "versions) answers must be equal to the last bit; elsewhere within a relative error of 1e-6, and the test says so\n"
+    "(`pytest -rP` shows which). A program that amplifies rounding, because it iterates or breaks near ties, may\n"
+    "answer differently elsewhere without being wrong.\n\n{words}"
+)
+_NO_REPLAY = "There is no replay of stored instances: {words}"
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a package needs, as pip is told."""
+
+    install: Sequence[str]
+    """At least the series that the program was judged with."""
+    test: Sequence[str]
+    """Exactly the versions that the recording was made with."""
+
+
+def places(program: Program) -> Mapping[str, str]:
+    """Path of a program's file -> its place within the package: one file beside `__init__`, several in a folder."""
+    if _alone(program):
+        return {MAIN_FILE: MAIN_FILE}
+    return {path: f"files/{path}" for path in program.files}
+
+
+def _alone(program: Program) -> bool:
+    return len(program.files) == 1
+
+
+def artifact_files(results: Sequence[InstanceResult]) -> dict[str, bytes]:
+    """What was saved with each result, by its path in the exported folder."""
+    return {
+        f"artifacts/{row.tier.value}-{row.index}/{_safe(name)}": data
+        for row in results
+        for name, data in sorted(row.result.artifacts.items())
+    }
+
+
+def _safe(name: str) -> str:
+    """One file name, whatever the artifact is called."""
+    quoted = quote(name, safe=" ()+,=@")
+    return f"_{quoted}" if quoted.startswith(".") or not quoted else quoted
+
+
+def package_files(
+    card: Card,
+    name: Name,
+    program: Program,
+    entries: Sequence[EntryPoint],
+    requirements: Requirements,
+    recording: bytes,
+    artifacts: Mapping[str, bytes],
+) -> dict[str, bytes]:
+    """Path -> bytes of everything in the package."""
+    home = f"src/{name.module}"
+    texts = {
+        "pyproject.toml": pyproject(name, card, requirements),
+        "README.md": readme(card, name, entries),
+        f"{home}/__init__.py": init_text(name.module, not _alone(program), entries, _docstring(card)),
+        f"{home}/py.typed": "",
+        f"{home}/card.json": json.dumps(asdict(card), indent=2, ensure_ascii=True, allow_nan=False) + "\n",
+        "tests/replay.py": (_FOLDER / "replay.py").read_text(encoding="utf-8"),
+        "tests/test_replay.py": _render(
+            "test_replay.py", module=name.module, recorded=bool(recording), artifacts=bool(artifacts)
+        ),
+    }
+    files = {path: text.encode() for path, text in texts.items()}
+    for path, place in places(program).items():
+        files[f"{home}/{place}"] = program.files[path].encode("utf-8", "surrogatepass")
+    return files | dict(artifacts) | ({"tests/calls.json.gz": recording} if recording else {})
+
+
+def pyproject(name: Name, card: Card, requirements: Requirements) -> str:
+    """Version 1.0.0: what the package holds is named by the program's id and does not change."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return f"""[build-system]
+requires = ["setuptools>=64"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = {json.dumps(name.package)}
+version = "1.0.0"
+description = {json.dumps(f"A program for {card.problem['name']}, found by a search.")}
+readme = "README.md"
+requires-python = ">={python}"
+dependencies = {json.dumps(list(requirements.install))}
+
+[project.optional-dependencies]
+test = {json.dumps(["pytest", *requirements.test])}
+
+[tool.setuptools.packages.find]
+where = ["src"]
+
+[tool.setuptools.package-data]
+"*" = ["**/*"]
+
+[tool.pytest.ini_options]
+testpaths = ["tests"]
+"""
+
+
+def about(card: Card) -> str:
+    """One paragraph: what it is and how well it did."""
+    row = next(row for row in card.tiers if row.tier == "valid")
+    error = "" if row.standard_error is None else f" ± {figure(row.standard_error)}"
+    unit = f" {card.objective['unit']}" if card.objective["unit"] else ""
+    better = "lower" if card.objective["direction"] == "min" else "higher"
+    warned = "".join(f"\n\n{one}" for one in card.caveats)
+    return (
+        f"A program for the problem {card.problem['name']}, found by a search with Heuresis.\n\n"
+        f"{card.objective['metric']} {figure(row.value)}{error}{unit} (valid, {row.count} "
+        f"instance{'s' * (row.count != 1)}; {better} is better). Program {card.program['id']}.{warned}"
+    )
+
+
+def _docstring(card: Card) -> str:
+    """Of the package: what it is, and what its entry points are for in the words of the problem."""
+    wrapped = [textwrap.fill(line, 100) for line in (*about(card).splitlines(), "", *_statement(card))]
+    return "\n".join(wrapped)
+
+
+def _statement(card: Card) -> list[str]:
+    return str(card.problem["statement"]).splitlines()
+
+
+def readme(card: Card, name: Name, entries: Sequence[EntryPoint]) -> str:
+    check = card.check
+    cut = "" if check.recorded_calls == check.calls else f", the first of {check.calls:,}"
+    told = _EXACT.format(kept=check.recorded_calls, cut=cut, words=check.words)
+    if not check.recorded_calls:
+        told = _NO_REPLAY.format(words=check.words)
+    statement = "\n".join(f"> {line}".rstrip() for line in _statement(card))
+    text = about(card).partition("\n\n")[2].partition("\n\n")[0]
+    return _render(
+        "README.md",
+        card=card,
+        name=name,
+        entries=list(entries),
+        told=told,
+        statement=statement,
+        about=f"A program for the problem {card.problem['name']}, found by a search with Heuresis. {text}",
+    )
+
+
+def check_single(program: Program) -> None:
+    """Raises ConfigError for a program of several files."""
+    if not _alone(program):
+        count = len(program.files)
+        raise ConfigError("--single-file", "a program of one file", f"one of {count}", "Export it as a package.")
+
+
+def single_file(card: Card, program: Program) -> bytes:
+    """The program, which has one file, after a header of comments."""
+    made = card.provenance
+    lines = [
+        *about(card).splitlines(),
+        "",
+        *(
+            f"{row.tier}: {figure(row.value)}, {row.count} instance{'s' * (row.count != 1)}"
+            for row in card.tiers
+            if row.count
+        ),
+        f"problem hash {card.problem['hash']}; campaign {made.campaign}, method {made.method}, seed {made.seed}",
+        f"made by {made.operator}" + (f" with {made.model}" if made.model else ""),
+        f"parents {', '.join(one.id[:16] for one in made.parents) or 'none'}",
+        f"campaign: {made.campaign_cost['evaluations']} evaluations, {made.campaign_cost['usd']:.4f} USD",
+        f"{card.check.words} heuresis {card.heuresis}, {card.exported}",
+        *(f"entry point {one.signature}" for one in _entries(card)),
+        "",
+        "The id is the SHA-256 over 'program.py' and all that follows the next line, each after its length in bytes",
+        "(8 bytes, little-endian). No licence has been chosen: that is yours to do.",
+        "---- the program, as it was judged ----",
+    ]
+    header = "".join(f"# {' '.join(line.split())}".rstrip() + "\n" for line in lines)
+    return header.encode() + program.text.encode("utf-8", "surrogatepass")
+
+
+def _entries(card: Card) -> list[EntryPoint]:
+    signatures = card.program["signatures"]
+    assert isinstance(signatures, (list, tuple))
+    return [EntryPoint.parse(str(one)) for one in signatures]
+
+
+def digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
+
+
+def figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.8g}"
+
+
+def _interval(value: tuple[float, float] | None) -> str:
+    return "-" if value is None else f"{figure(value[0])} to {figure(value[1])}"
+
+
+def _cell(text: str) -> str:
+    """Text from elsewhere (a model, a person), within a table: data, never markup."""
+    return "".join(f"\\{mark}" if mark in "\\`*_{}[]<>|#!$~" else mark for mark in " ".join(str(text).split()))
+
+
+def _render(template: str, **values: object) -> str:
+    return _environment().get_template(f"{template}.j2").render(**values)
+
+
+@functools.cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(_FOLDER),
+        undefined=StrictUndefined,
+        autoescape=False,  # no browser reads these texts
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"figure": figure, "interval": _interval, "cell": _cell}
+    return environment

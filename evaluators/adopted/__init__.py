@@ -1,0 +1,1 @@
+"""Folders written for other tools, an initial program beside its evaluator, as problems with SELF_REPORTED scores."""

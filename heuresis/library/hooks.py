@@ -1,0 +1,194 @@
+"""`Hook`: code of your own that is told what happens in a search. It sees, and changes nothing.
+
+A hook may raise, hang or be slow: it runs on a thread of its own, and the search waits for it nowhere but, some
+seconds, at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from heuresis.agent.progress import Progress
+from heuresis.archive.records import CampaignRecord, Entry
+from heuresis.archive.store import Store
+from heuresis.errors import ConfigError
+from heuresis.library.found import Found, found_of
+from heuresis.plugins import cause_of, resolve
+
+if TYPE_CHECKING:
+    from heuresis.library.ran import Ran
+
+GRACE_SECONDS = 5.0
+"""The end of a run waits so long for hooks that are behind."""
+_log = logging.getLogger("heuresis")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A search that has begun, as a hook sees it."""
+
+    campaign: str
+    problem: str
+    method: str
+    _stop: threading.Event = field(repr=False, compare=False)
+
+    def stop(self) -> None:
+        """Ask for a clean end; everything judged is kept, and the same call goes on later."""
+        self._stop.set()
+
+
+class Hook:
+    """Derive from it and write the methods that you want; the others do nothing.
+
+        class Tell(heuresis.Hook):
+            def judged(self, found):
+                print(found)
+
+    All methods of all hooks of a run are called one after another on one thread that is not the search's. What is
+    raised there is logged once per hook and method, kept as an event of the campaign, and ends nothing.
+    """
+
+    def started(self, running: Running) -> None:
+        """The search begins. `running.stop()` asks for its end, now or later."""
+
+    def judged(self, found: Found) -> None:
+        """A verdict is committed: once for each, in commit order, failures too. None is left out while the run goes on,
+        however slow the hook is."""
+
+    def progressed(self, progress: Progress) -> None:
+        """A moment of the search, some times a second; left out while hooks are behind."""
+
+    def ended(self, ran: Ran) -> None:
+        """The search is over. What is still running here some seconds later is not waited for."""
+
+
+_Call = Callable[[Hook], object]
+
+
+def _judged(found: Found) -> _Call:
+    return lambda hook: hook.judged(found)
+
+
+class Dispatch:
+    """Hands what happens to hooks, from the search's thread to theirs."""
+
+    def __init__(self, hooks: Sequence[Hook], store: Store, grace_seconds: float = GRACE_SECONDS) -> None:
+        self._hooks = tuple(hooks)
+        self._store = store
+        self._grace_seconds = grace_seconds
+        self._calls: queue.SimpleQueue[tuple[str, _Call] | None] = queue.SimpleQueue()
+        self._latest: Progress | None = None
+        self._told: set[tuple[int, str]] = set()
+        self._troubles: deque[Mapping[str, str]] = deque()
+        self._abandoned = False
+        self._record: CampaignRecord | None = None
+        self._thread = threading.Thread(target=self._work, name="heuresis-hooks", daemon=True)
+        if self._hooks:
+            self._thread.start()
+
+    def started(self, running: Running) -> None:
+        self._put("started", lambda hook: hook.started(running))
+
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """`heuresis.agent.loop.Commits`."""
+        if not self._hooks:
+            return
+        if self._record is None:
+            self._record = self._store.campaign(entries[0].campaign)
+        self._keep_troubles(entries[0].campaign)
+        for entry in entries:
+            if self._record is not None:
+                found = found_of(self._store, self._record, entry)
+                self._put("judged", _judged(found))
+
+    def progressed(self, now: Progress) -> None:
+        """`heuresis.agent.loop.Observer`. One that comes before the last was told takes its place."""
+        if not self._hooks:
+            return
+        waiting = self._latest is not None
+        self._latest = replace(now, by_status=dict(now.by_status), faults=dict(now.faults))
+        if not waiting:
+            self._calls.put(("progressed", self._tell_latest))
+
+    def end(self, campaign: str, ran: Ran | None) -> None:
+        """Tell of the end (None: the run was broken off by an error) and wait for the hooks, for some seconds."""
+        if not self._hooks:
+            return
+        if ran is not None:
+            self._put("ended", lambda hook: hook.ended(ran))
+        self._calls.put(None)
+        self._thread.join(self._grace_seconds)
+        if self._thread.is_alive():
+            self._abandoned = True
+            left = f"hooks were still at work {self._grace_seconds:g} s after the end and are not waited for"
+            _log.warning("%s; about %d calls were not made", left, self._calls.qsize())
+            self._troubles.append({"hook": "", "method": "", "error": left})
+        self._keep_troubles(campaign)
+
+    def _put(self, method: str, call: _Call) -> None:
+        if self._hooks:
+            self._calls.put((method, call))
+
+    def _tell_latest(self, hook: Hook) -> None:
+        now = self._latest
+        if now is not None:
+            hook.progressed(now)
+
+    def _work(self) -> None:
+        while (item := self._calls.get()) is not None and not self._abandoned:
+            method, call = item
+            for hook in self._hooks:
+                self._call(hook, method, call)
+            if method == "progressed":
+                self._latest = None
+
+    def _call(self, hook: Hook, method: str, call: _Call) -> None:
+        try:
+            call(hook)
+        # Whatever a hook raises, SystemExit and KeyboardInterrupt too: the user reads it in the log and in the store.
+        except BaseException as error:
+            place = (id(hook), method)
+            if place not in self._told:
+                self._told.add(place)
+                name = f"{type(hook).__name__}.{method}"
+                _log.warning("hook %s raised; the search goes on. %s", name, cause_of(error))
+                self._troubles.append({"hook": type(hook).__name__, "method": method, "error": cause_of(error)})
+
+    def _keep_troubles(self, campaign: str) -> None:
+        """As events of the campaign, on the search's thread, between its transactions."""
+        while self._troubles and self._store.campaign(campaign) is not None:
+            payload = self._troubles.popleft()
+            with self._store.transaction(durable=False) as transaction:
+                transaction.add_event(campaign, "hook", dict(payload))
+
+
+def checked_hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
+    """The hooks. Raises ConfigError for anything that is none."""
+    if isinstance(hooks, Hook):
+        raise ConfigError("hooks", "a list of hooks", f"one hook: {hooks!r}", "Write hooks=[...].")
+    for one in hooks:
+        if not isinstance(one, Hook):
+            hint = f"Write {one.__name__}()." if isinstance(one, type) and issubclass(one, Hook) else ""
+            raise ConfigError("hooks", "objects of classes derived from heuresis.Hook", one, hint)
+    return tuple(hooks)
+
+
+def load_hook(name: str) -> Hook:
+    """The hook of a plugin's name, `package.module:Name` or `path/to/file.py:Name`: a class derived from Hook, or an
+    object of one. Raises ConfigError."""
+    found = resolve("--hook", "hooks", name, {}, "a hook")
+    if isinstance(found, type) and issubclass(found, Hook):
+        try:
+            found = found()
+        # The user's own constructor may raise anything; it is told in words and with its cause.
+        except Exception as error:
+            raise ConfigError("--hook", "a hook that can be made without arguments", name, cause_of(error)) from error
+    if not isinstance(found, Hook):
+        raise ConfigError("--hook", "a class derived from heuresis.Hook, or an object of one", name)
+    return found
