@@ -38,13 +38,17 @@ class CgroupMeter:
         self._cpu_before = cgroup.cpu_seconds()
         self._kills_before = cgroup.memory_exceeded()
         self._hits_before = cgroup.limit_hits()
+        self._cpu = 0.0
         self._peak = 0
 
     def cpu_seconds(self) -> float:
-        return self._cgroup.cpu_seconds() - self._cpu_before
+        with contextlib.suppress(FileNotFoundError):  # the worker was closed before its session: the last figure stands
+            self._cpu = self._cgroup.cpu_seconds() - self._cpu_before
+        return self._cpu
 
     def memory_bytes(self) -> int:
-        self._peak = max(self._peak, self._cgroup.memory_bytes())
+        with contextlib.suppress(FileNotFoundError):
+            self._peak = max(self._peak, self._cgroup.memory_bytes())
         return self._peak
 
     def out_of_memory(self) -> bool:
@@ -54,7 +58,9 @@ class CgroupMeter:
         return self._killed() and self._cgroup.limit_hits() <= self._hits_before
 
     def _killed(self) -> bool:
-        return self._cgroup.memory_exceeded() > self._kills_before
+        with contextlib.suppress(FileNotFoundError):
+            return self._cgroup.memory_exceeded() > self._kills_before
+        return False
 
 
 class TreeMeter:
