@@ -37,9 +37,9 @@ class Asking:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model_name", absolute(self.model_name))
-        if not 1 <= self.concurrency <= 1024:
+        if type(self.concurrency) is not int or not 1 <= self.concurrency <= 1024:
             raise ConfigError("--concurrency", "a number from 1 to 1024", self.concurrency)
-        if not 0 < self.call_seconds <= 86_400:
+        if type(self.call_seconds) not in (int, float) or not 0 < self.call_seconds <= 86_400:
             raise ConfigError("--call-seconds", "seconds above 0, at most a day", self.call_seconds)
 
     @property

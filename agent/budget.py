@@ -21,6 +21,9 @@ OPTIONS: Mapping[str, str] = {
 """Limit -> the option that sets it."""
 
 
+_WHOLE = ("evaluations", "patience", "tokens", "calls")
+
+
 @dataclass(frozen=True)
 class Budget:
     """Limits of a whole campaign, over all its runs. None = no limit of that kind."""
@@ -42,9 +45,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         for key, option in OPTIONS.items():
-            value = getattr(self, key)
-            if key != "target" and value is not None and not (value > 0 and math.isfinite(value)):
-                raise ConfigError(option, "a number above 0", value)
+            _check(key, option, getattr(self, key))
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Budget:
@@ -88,3 +89,16 @@ class Budget:
         if self.patience is not None and since_best >= self.patience:
             return f"no new best in {since_best:,} evaluations (patience {self.patience:,})"
         return ""
+
+
+def _check(key: str, option: str, value: object) -> None:
+    """Raises ConfigError for a limit that is none."""
+    if value is None:
+        return
+    kinds = int if key in _WHOLE else (int, float)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise ConfigError(option, "a whole number above 0" if key in _WHOLE else "a number", value)
+    if key != "target" and not (value > 0 and math.isfinite(value)):
+        raise ConfigError(option, "a number above 0", value)
+    if math.isnan(value):
+        raise ConfigError(option, "a number", value)

@@ -146,24 +146,35 @@ class Campaign:
         )
 
     def _check_same(self, record: CampaignRecord) -> None:
-        if self.problem.hash != record.problem_hash:
-            raise ConfigError(
-                f"campaign {self.name!r}, problem",
-                f"{record.problem} with the code, parameters and instances as when it was started",
-                f"{self.problem_name} with others",
-                "Old and new scores cannot be compared: start another with --new NAME.",
-            )
-        mine = {"method": self.method_name, "seed": self.seed, **self.config()}
+        other = self.problem.hash != record.problem_hash
+        mine: dict[str, object] = {"method": self.method_name, "seed": self.seed, **self.config()}
         stored: dict[str, object] = {"method": record.method, "seed": record.seed}
+        if other:  # the same text is the same problem wherever its file lies
+            mine, stored = {"problem": self.problem_name, **mine}, {"problem": record.problem, **stored}
         stored |= {key: value for key, value in record.config.items() if key not in ("budget", "workers")}
         changed = [key for key in {**mine, **stored} if mine.get(key) != stored.get(key)]
         if changed:
             raise ConfigError(
-                f"campaign {self.name!r}, {', '.join(changed)}",
+                f"campaign {self.name!r}, {', '.join(_place(key, mine.get(key), stored.get(key)) for key in changed)}",
                 f"{', '.join(repr(stored.get(key)) for key in changed)} as when it was started",
                 ", ".join(repr(mine.get(key)) for key in changed),
                 "Repeat the old settings to go on, or start another campaign with --new NAME.",
             )
+        if other:
+            what = "code or instance file" if "instances" in self.settings else "code"
+            raise ConfigError(
+                f"campaign {self.name!r}, problem",
+                f"the {what} of {record.problem} as when it was started",
+                "another text; its settings are the same",
+                "Old and new scores cannot be compared: start another with --new NAME.",
+            )
+
+
+def _place(key: str, mine: object, stored: object) -> str:
+    """`settings (points)`: of settings also which of them."""
+    if not (isinstance(mine, Mapping) and isinstance(stored, Mapping)):
+        return key
+    return f"{key} ({', '.join(sorted(one for one in {**mine, **stored} if mine.get(one) != stored.get(one)))})"
 
 
 def _parted(settings: Mapping[str, str]) -> Iterator[tuple[tuple[str, str, str], str]]:

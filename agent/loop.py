@@ -176,7 +176,7 @@ class Loop:
                     f"problem {self._campaign.problem_name}",
                     "seed programs that are scored",
                     f"seed {entry.tags.get('seed')!r} ended {entry.evaluation.status}: {entry.evaluation.reason}",
-                    "Mend the problem or the seed, then start again with --new NAME.",
+                    "Mend the problem or the seed, then start another campaign: --new NAME (demo does so by itself).",
                 )
 
     # filling

@@ -55,6 +55,8 @@ class Replay:
         self._sessions: dict[int, Session] = {}
         self._due: dict[int, Session] = {}
         """Sessions that have a note to keep or a brief to close; the log says in which order they did."""
+        self._unanswered: dict[int, Session] = {}
+        """Questions that nobody answered: each is open until the log closes it."""
         self._notes: dict[int, int] = {}
         self._calls = self._verdicts = 0
         self._changed: list[str] = []
@@ -70,6 +72,8 @@ class Replay:
         for step in log:
             if step.kind in ("note", "close") and step.brief in self._due:
                 self._go_on(self._due.pop(step.brief))
+            elif step.kind == "close" and step.brief in self._unanswered:
+                self._go_on(self._unanswered.pop(step.brief))
             elif step.kind in ("brief", "proposal"):
                 self._go_on_with_due()
             if step.kind in act:
@@ -113,7 +117,7 @@ class Replay:
         session = self._bench.open(brief, stored)
         self._sessions[brief.number] = session
         if session.ended and brief.operator == TOLD:
-            self._due[brief.number] = session  # nobody answered; it was closed some time later
+            self._unanswered[brief.number] = session
         elif session.ended or session.lessons:
             self._go_on(session)
 

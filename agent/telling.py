@@ -19,7 +19,7 @@ def problem_text(problem: Problem, *, seeds: bool = True) -> str:
     objective, limits = problem.objectives[0], problem.limits
     return render(
         "problem",
-        name=problem.name or type(problem).__name__,
+        name=problem.name,
         statement=problem.statement.strip(),
         signatures=[entry.signature for entry in problem.required],
         runtime=list(problem.runtime),

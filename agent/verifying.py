@@ -88,6 +88,8 @@ def verify_kept(store: Store, campaign: str, entry: Entry, record_bytes: int = 0
 
 
 def _failed(seen: Evaluation, again: Evaluation) -> Verification:
+    """Of a program that had no score its status is compared. Its reason is not: limits name what was reached first,
+    and a traceback names addresses and lines of libraries, which are not the program's."""
     same = seen.status is again.status
     words = () if same else (f"it ended {seen.status.value} then and {again.status.value} now",)
     return Verification((), seen, again.status, again.score, words)

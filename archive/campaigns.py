@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
@@ -55,6 +55,12 @@ def one(connection: Connection, name: str) -> CampaignRecord | None:
 
 def all_of(connection: Connection) -> list[CampaignRecord]:
     return [_record(row) for row in connection.execute(select(schema.campaign).order_by(_c.id)).mappings()]
+
+
+def comparable(records: Sequence[CampaignRecord]) -> list[CampaignRecord]:
+    """Those that were refereed, where there are any; of these the ones on the scale of the newest."""
+    refereed = [one for one in records if not one.self_reported] or list(records)
+    return [one for one in refereed if one.scale == refereed[-1].scale]
 
 
 def lease(connection: Connection, name: str, owner: str, now: float, ttl_seconds: float) -> str | None:

@@ -151,6 +151,11 @@ class CampaignRecord:
         """Whether its scores may have been forged by the programs: they ran beside what scored them."""
         return self.config.get("self_reported") is True
 
+    @property
+    def scale(self) -> tuple[str, str, str]:
+        """Problem, its code, its settings: scores of two campaigns can be compared where these are equal."""
+        return self.problem, self.problem_hash, repr(self.config.get("settings"))
+
 
 @dataclass(frozen=True)
 class Lesson:

@@ -191,12 +191,17 @@ class StoreReader:
         return (self._recent_program if len(program_id) == _FULL_ID else self._load_program)(program_id)
 
     def entry(self, campaign: str | None, program_id: str) -> Entry:
-        """The best entry of a program, among equals the first; in one campaign or in all."""
+        """The best entry of a program, among equals the first; in one campaign, or in all that can be compared.
+
+        Those are the refereed ones where there are any, and of these the ones with the newest one's problem, code and
+        settings. A score in quarantine is none.
+        """
         with self.snapshot() as connection:
             row_id, identity = family.resolve(connection, program_id)
-            query = loading.ENTRIES.where(_n.program_id == row_id)
-            if campaign is not None:
-                query = query.where(_n.campaign_id == state.read(connection, campaign).id)
+            names = [campaign] if campaign is not None else _names_of(connection, row_id)
+            query = loading.ENTRIES.where(
+                _n.program_id == row_id, _n.campaign_id.in_([state.read(connection, name).id for name in names])
+            )
             query = query.order_by(_n.score.desc().nulls_last(), _n.sequence).limit(1)
             found = loading.entries(connection, query, artifacts=True)
         if not found:
@@ -210,6 +215,13 @@ class StoreReader:
             sequences = _first_of_each(connection, number, count)
             query = loading.ENTRIES.where(_n.sequence.in_(sequences))
             return loading.entries(connection, query.order_by(_n.score.desc(), _n.sequence), artifacts=False)
+
+    def failed(self, campaign: str, count: int) -> list[Entry]:
+        """The newest entries without a score, newest first. Artifacts are left out."""
+        with self.snapshot() as connection:
+            number = state.read(connection, campaign).id
+            query = loading.ENTRIES.where(_n.campaign_id == number, _n.status != Status.SCORED.value)
+            return loading.entries(connection, query.order_by(_n.sequence.desc()).limit(count), artifacts=False)
 
     def entries(self, campaign: str, after: int = 0, limit: int | None = None) -> Iterator[Entry]:
         """Entries in commit order, those after a sequence number, a page at a time. Artifacts are left out."""
@@ -307,6 +319,14 @@ class StoreReader:
             if known is None or known.version != now.version:
                 known = self._views[campaign] = views.load(connection, now.id, now.version)
             return known
+
+
+def _names_of(connection: Connection, program: int) -> list[str]:
+    """Campaigns with a verdict on the program whose scores can be compared."""
+    judged = select(_n.campaign_id).where(_n.program_id == program)
+    named = set(connection.execute(select(schema.campaign.c.name).where(schema.campaign.c.id.in_(judged))).scalars())
+    records = [one for one in campaigns.all_of(connection) if one.name in named]
+    return [one.name for one in campaigns.comparable(records)]
 
 
 def _note(row: Any) -> Note:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import codecs
+import io
+import tokenize
 from collections.abc import Sequence
 
 from heuresis.evaluators.signature import EntryPoint
@@ -20,6 +23,8 @@ def refusal(program: Program, entries: Sequence[EntryPoint]) -> str | None:
     try:
         for text in program.files.values():
             text.encode()
+        if (wrong := other_encoding(program)) is not None:
+            return wrong
         tree = ast.parse(program.text)
     except SyntaxError as error:
         return f"not valid Python: {error.msg} (line {error.lineno})"
@@ -30,6 +35,26 @@ def refusal(program: Program, entries: Sequence[EntryPoint]) -> str | None:
         if entry.name not in defined:
             found = ", ".join(sorted(defined)) or "nothing"
             return f"entry point missing: define {entry.signature} at module level (defined there: {found})"
+    return None
+
+
+def other_encoding(program: Program) -> str | None:
+    """Which Python file another reader would take for other text than the jail does, in words, or None.
+
+    The jail compiles text. A file that is installed is read as bytes: there a coding line decides what the code is.
+    """
+    for path, text in program.files.items():
+        if not path.endswith(".py"):
+            continue
+        if text.startswith("\ufeff"):
+            return f"{path} begins with a byte order mark: leave it out"
+        lines = text.replace("\r\n", "\n").replace("\r", "\n")  # Python ends a line at each of them
+        try:
+            name, _ = tokenize.detect_encoding(io.BytesIO(lines.encode("utf-8", "replace")).readline)
+        except SyntaxError:  # one that does not exist
+            name = "unknown"
+        if name == "unknown" or codecs.lookup(name).name != "utf-8":
+            return f"{path} names another encoding than UTF-8 in its first two lines: leave that line out"
     return None
 
 

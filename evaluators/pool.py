@@ -22,9 +22,10 @@ from heuresis.errors import ConfigError, HeuresisError, Unavailable
 from heuresis.evaluators import jobs
 from heuresis.evaluators.nouns import Evaluation, Status
 from heuresis.evaluators.recording import Transcript
-from heuresis.plugins import being_loaded
+from heuresis.plugins import StartedWhileLoaded, being_loaded
 
 _TRIES = 3
+_CLOSING = "the pool of referees is closing"
 _SERVE = "import sys; sys.path[:] = sys.argv[3:]; from heuresis.evaluators.serve import run; run()"
 """It finds the modules that we find, in the same order: a user's in the current folder come last, as here."""
 
@@ -61,8 +62,7 @@ class RefereeProcess:
             raise Unavailable("the referee process ended before it was ready; its output above says why")
         if ready.config_error or ready.unavailable:
             self.close()
-            kind = _ToldConfigError if ready.config_error else Unavailable
-            raise kind(ready.config_error or ready.unavailable)
+            raise _config_error(ready.config_error) if ready.config_error else Unavailable(ready.unavailable)
         return ready.isolation
 
     def judge(self, job: jobs.Job) -> Recorded:
@@ -89,11 +89,12 @@ class _Died(HeuresisError):
     """The referee process is gone; its job may be tried on another."""
 
 
-class _ToldConfigError(ConfigError):
-    """A ConfigError that the referee process has already put into words."""
-
-    def __init__(self, text: str) -> None:
-        HeuresisError.__init__(self, text)
+def _config_error(text: str) -> ConfigError:
+    """One that the referee process has already put into words; what was expected and what came stay one sentence."""
+    key, _, rest = text.partition(": expected ")
+    error = ConfigError(key, rest, "")
+    error.args = (text,)
+    return error
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Pool:
         self._jobs: queue.SimpleQueue[tuple[jobs.Job, Future[Any], Callable[[Recorded], object]] | None]
         self._jobs = queue.SimpleQueue()
         self._closing = False
+        self._submitting = threading.Lock()
         self._processes: list[RefereeProcess | None] = [RefereeProcess(setup)]
         self._processes += [None] * (size - 1)
         self.isolation = self._processes[0].isolation if self._processes[0] else ""
@@ -123,20 +125,28 @@ class Pool:
     def submit(self, job: jobs.Job) -> Future[Evaluation]:
         """Raises nothing; the future carries the verdict or `Unavailable`."""
         future: Future[Evaluation] = Future()
-        self._jobs.put((job, future, lambda done: done.evaluation))
+        self._put(job, future, lambda done: done.evaluation)
         return future
 
     def record(self, job: jobs.Job) -> Future[Recorded]:
         """As `submit`, with the transcript that the job asks for."""
         future: Future[Recorded] = Future()
-        self._jobs.put((job, future, lambda done: done))
+        self._put(job, future, lambda done: done)
         return future
 
+    def _put(self, job: jobs.Job, future: Future[Any], wanted: Callable[[Recorded], object]) -> None:
+        with self._submitting:  # after `close` no thread is left to answer it
+            if not self._closing:
+                self._jobs.put((job, future, wanted))
+                return
+        future.set_exception(Unavailable(_CLOSING))
+
     def close(self) -> None:
-        """Give up what runs and what waits: no future of these is answered; processes and jails are gone."""
-        self._closing = True
-        for _ in self._threads:
-            self._jobs.put(None)
+        """Give up what runs and what waits: their futures carry `Unavailable`; processes and jails are gone."""
+        with self._submitting:
+            self._closing = True
+            for _ in self._threads:
+                self._jobs.put(None)
         for process in self._processes:
             if process is not None:
                 process.close()
@@ -154,7 +164,7 @@ class Pool:
     def _work(self, slot: int) -> None:
         while (item := self._jobs.get()) is not None:
             job, future, wanted = item
-            if self._closing or not future.set_running_or_notify_cancel():
+            if not future.set_running_or_notify_cancel():
                 continue
             try:
                 future.set_result(wanted(self._judge(slot, job)))
@@ -172,8 +182,8 @@ class Pool:
             except _Died as died:
                 last = died
                 self._replace(slot)
-        if last is None:
-            raise Unavailable("the pool is closing")
+        if self._closing:  # then it was `close` that ended the referee, not the program
+            raise Unavailable(_CLOSING)
         reason = f"ended its referee {_TRIES} times in a row ({last})"
         return Recorded(Evaluation(Status.VIOLATION, None, reason=reason, stage="referee"), Transcript())
 
@@ -193,10 +203,8 @@ class Pool:
 
 def _not_while_importing() -> None:
     """A referee imports the script that its problem is in; one that searches as it is imported would never end."""
-    where = being_loaded()
-    if where:
-        guard = "`if __name__ == '__main__':` before what starts a search"
-        raise ConfigError(where, guard, "a search started while it is imported", "The referee imports the file too.")
+    if being_loaded():
+        raise StartedWhileLoaded("a search")
 
 
 def _environment() -> dict[str, str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -126,6 +127,11 @@ class Problem:
     self_reported: ClassVar[bool] = False
     """Whether what is scored runs beside what scores it, in one jail: then a program can forge its score, and every
     verdict says so. Only for problems that were adopted from elsewhere."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" not in vars(cls):
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         """`settings`: `--set` values as text. Raises ConfigError for an unknown name or a bad value."""

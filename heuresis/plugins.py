@@ -40,6 +40,18 @@ _LISTED = 12
 _loading: list[str] = []
 
 
+class StartedWhileLoaded(ConfigError):
+    """A file that is imported for what it defines began a search: it has no main guard. Goes up as it is."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            what,
+            'a script that calls it under `if __name__ == "__main__":`',
+            "a call while the file is imported",
+            "The referee imports the file that defines a problem; without that line it would start the search again.",
+        )
+
+
 @dataclass(frozen=True)
 class Plugin:
     """One entry point of an installed package, as its metadata says. Nothing has been imported."""
@@ -87,7 +99,8 @@ def resolve(key: str, kind: str, name: str, shipped: Mapping[str, str], expected
     if claims:
         return load_plugin(key, claims, expected)
     if ":" not in name:
-        raise _unknown(key, name, sorted({*shipped, *offered(kind)}), expected)
+        clear = (one for one, claimed in offered(kind).items() if len(claimed) == 1)  # others cannot be used
+        raise _unknown(key, name, sorted({*shipped, *clear}), expected)
     return load_reference(key, name, expected)
 
 
@@ -175,8 +188,11 @@ def load_file(key: str, path: Path) -> ModuleType:
     _loading.append(str(path))
     try:
         spec.loader.exec_module(module)
+    except (KeyboardInterrupt, StartedWhileLoaded):  # a person's, not the file's; told already
+        del sys.modules[name]
+        raise
     # The user's own file may raise anything, and call sys.exit; it is told in words and with its cause.
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         del sys.modules[name]
         raise ConfigError(key, "a file that can be imported", str(path), cause_of(error)) from error
     finally:
@@ -192,10 +208,10 @@ def _file_of(module: ModuleType) -> str:
 def cause_of(error: BaseException) -> str:
     """Type, message and line of what somebody else's code raised, in one sentence."""
     if isinstance(error, ConfigError):  # already words for a person
-        return str(error)
+        return _message(error)
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}, line {error.lineno} of {error.filename}."
-    words = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+    words = " ".join(f"{type(error).__name__}: {_message(error)}".split()).rstrip(".: ")
     place, trace = "", error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code.co_filename
@@ -203,6 +219,14 @@ def cause_of(error: BaseException) -> str:
             place = f", line {trace.tb_lineno} of {code}"
         trace = trace.tb_next
     return f"{words}{place}."
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    # Somebody else's `__str__` may raise anything; whoever reads the sentence sees the error's type and line.
+    except BaseException:
+        return ""
 
 
 def _load_module(key: str, name: str, reference: str) -> ModuleType:
@@ -215,8 +239,10 @@ def _load_module(key: str, name: str, reference: str) -> ModuleType:
     _loading.append(name)
     try:
         return importlib.import_module(name)
-    # The named module may raise anything; it is told in words and with its cause.
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, StartedWhileLoaded):  # a person's, not the module's; told already
+        raise
+    # The named module may raise anything, and call sys.exit; it is told in words and with its cause.
+    except BaseException as error:
         raise ConfigError(key, "package.module:Name that can be imported", reference, cause_of(error)) from error
     finally:
         _loading.pop()

@@ -84,7 +84,7 @@ class JailSession:
         self._wall = 0.0
         self._since: float | None = None
         self._look_at = 0.0
-        self._ended: JailEnded | None = None
+        self._ended: tuple[Ending, str] | None = None
         self._closed = False
         self.gpu_bytes = child.gpu_bytes
         self._reaped: Reaped | None = None
@@ -232,7 +232,7 @@ class JailSession:
 
     def _send(self, frame: list[Any]) -> None:
         if self._ended is not None:
-            raise self._ended
+            raise JailEnded(*self._ended)
         if self._closed:
             raise JailEnded(Ending.CRASHED, "the session is closed")
         encoded = self._luggage.encode(frame)
@@ -367,9 +367,9 @@ class JailSession:
 
     def _end(self, ending: Ending, reason: str) -> NoReturn:
         """Kill the child and raise; the same end is raised again at every later use."""
-        self._ended = JailEnded(ending, reason)
+        self._ended = ending, reason  # not the exception: with its traceback it would hold this session and its buffers
         self._kill()
-        raise self._ended
+        raise JailEnded(ending, reason)
 
     def _kill(self) -> Reaped:
         """Kill and reap, once. Raises `Unavailable` when the warm parent cannot say."""

@@ -6,6 +6,7 @@ Nothing in it names the campaign's secret, a key, or a folder of the machine it 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ _NORMAL = 1.959963984540054
 """Standard errors to either side of a 95 % interval (normal approximation)."""
 _ANCESTORS = 50
 """The nearest ones are listed, all are counted."""
+_PLACED = re.compile(r"(\w*:)?((?:~|\.{0,2}/).*)", re.DOTALL)
+"""A path that begins with `/`, `./`, `../` or `~`; a colon may stand before it."""
 HELD_OUT = (Tier.TEST, Tier.SHIFT)
 
 
@@ -141,7 +144,7 @@ class Card:
 def problem_facts(problem: Problem, record: CampaignRecord) -> dict[str, object]:
     return {
         "name": problem_name(problem),
-        "reference": _file_name(record.problem),
+        "reference": _reference(record.problem),
         "hash": record.problem_hash,
         "statement": problem.statement,
         "parameters": {name: _file_name(value) for name, value in problem.set.items()},
@@ -150,17 +153,29 @@ def problem_facts(problem: Problem, record: CampaignRecord) -> dict[str, object]
     }
 
 
+def _reference(text: str) -> str:
+    """Of a problem in a file or a folder: the last part of its path."""
+    kind, colon, rest = text.partition(":")
+    if colon and "/" not in kind and "/" in rest:  # adopted:DIR
+        return f"{kind}:{rest.rstrip('/').rpartition('/')[2]}"
+    return text.rpartition("/")[2]
+
+
 def problem_name(problem: Problem) -> str:
-    return problem.name or type(problem).__name__
+    return problem.name
 
 
 def tier_rows(problem: Problem, seen: Evaluation, looks: Sequence[Look]) -> list[TierRow]:
     """Train and valid from the verdict; held-out tiers from the last look at each, where there was one."""
     train = [row.result for row in seen.results if row.tier is Tier.TRAIN]
     rows = [_tier_row(problem, Tier.TRAIN, problem.aggregate(train) if train else None, 0, "shown to the search")]
+    if not train and not problem.tier_size(Tier.TRAIN):
+        rows = []
     rows.append(_tier_row(problem, Tier.VALID, seen.score, 0, "selected by"))
     for tier in HELD_OUT:
         mine = [look for look in looks if look.tier is tier]
+        if not mine and not problem.tier_size(tier):
+            continue  # the problem has no such instances
         last = next((look.evaluation for look in reversed(mine) if look.evaluation), None)
         role = "held out" if mine else "held out, never opened"
         rows.append(_tier_row(problem, tier, last.score if last else None, len(mine), role))
@@ -230,10 +245,10 @@ def provenance(
     )
 
 
-def caveats(seen: Evaluation, check: Check, self_reported: bool) -> Iterator[str]:
+def caveats(seen: Evaluation, check: Check) -> Iterator[str]:
     if seen.quarantine is not None:
         yield f"QUARANTINED: {seen.quarantine}. The score is not to be trusted until a person has looked."
-    if self_reported:
+    if seen.self_reported:
         yield (
             "SELF_REPORTED: what computed the score ran in one process with the program, which could have forged it. "
             "It is not comparable with scores that a referee computed."
@@ -254,5 +269,8 @@ def _sha256(text: str) -> str:
 
 
 def _file_name(value: object) -> object:
-    """Without the folders of the machine it was made on."""
-    return value.rpartition("/")[2] if isinstance(value, str) and value.startswith("/") else value
+    """Without the folders of the machine it was made on, also after a word like `adopted:`."""
+    if not isinstance(value, str):
+        return value
+    match = _PLACED.fullmatch(value)
+    return value if match is None else match.group(1) + match.group(2).rstrip("/").rpartition("/")[2]

@@ -6,8 +6,10 @@ import functools
 import hashlib
 import json
 import platform
+import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -17,8 +19,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from heuresis.agent.exporting.card import Card
 from heuresis.agent.exporting.naming import Name
-from heuresis.agent.exporting.typing_of import init_text
+from heuresis.agent.exporting.typing_of import array_words, init_text
+from heuresis.agent.exporting.writing import MARK
+from heuresis.agent.fixed import ADD, SEED, TOLD
 from heuresis.errors import ConfigError
+from heuresis.evaluators.gate import other_encoding
 from heuresis.evaluators.nouns import InstanceResult
 from heuresis.evaluators.signature import EntryPoint
 from heuresis.program import MAIN_FILE, Program
@@ -55,6 +60,28 @@ def _alone(program: Program) -> bool:
     return len(program.files) == 1
 
 
+def imported_names(program: Program) -> list[str]:
+    """By which the files of a program of several import each other; empty for a program of one."""
+    if _alone(program):
+        return []
+    roots = {path.partition("/")[0] for path in program.files if path.endswith(".py")}
+    return sorted({name for root in roots if (name := root.removesuffix(".py")).isidentifier()})
+
+
+def check_names(program: Program, runtime: Collection[str]) -> None:
+    """Raises ConfigError for a file that hides another module: which of them an import means depends on the process."""
+    hidden = [name for name in imported_names(program) if name in sys.stdlib_module_names or name in runtime]
+    if hidden:
+        raise ConfigError("id", "a program whose files hide no other module", f"one with {', '.join(hidden)}")
+
+
+def check_encoding(program: Program) -> None:
+    """Raises ConfigError for a file that would be read as other code than was judged."""
+    wrong = other_encoding(program)
+    if wrong is not None:
+        raise ConfigError("id", "a program that is the same code as text and as a file", wrong)
+
+
 def artifact_files(results: Sequence[InstanceResult]) -> dict[str, bytes]:
     """What was saved with each result, by its path in the exported folder."""
     return {
@@ -84,7 +111,7 @@ def package_files(
     texts = {
         "pyproject.toml": pyproject(name, card, requirements),
         "README.md": readme(card, name, entries),
-        f"{home}/__init__.py": init_text(name.module, not _alone(program), entries, _docstring(card)),
+        f"{home}/__init__.py": init_text(name.module, imported_names(program), entries, _docstring(card)),
         f"{home}/py.typed": "",
         f"{home}/card.json": json.dumps(asdict(card), indent=2, ensure_ascii=True, allow_nan=False) + "\n",
         "tests/replay.py": (_FOLDER / "replay.py").read_text(encoding="utf-8"),
@@ -92,7 +119,9 @@ def package_files(
             "test_replay.py", module=name.module, recorded=bool(recording), artifacts=bool(artifacts)
         ),
     }
-    files = {path: text.encode() for path, text in texts.items()}
+    if not _alone(program):
+        texts[f"{home}/own_files.py"] = (_FOLDER / "own_files.py").read_text(encoding="utf-8")
+    files = {path: text.encode(errors="replace") for path, text in texts.items()}
     for path, place in places(program).items():
         files[f"{home}/{place}"] = program.files[path].encode("utf-8", "surrogatepass")
     return files | dict(artifacts) | ({"tests/calls.json.gz": recording} if recording else {})
@@ -101,14 +130,14 @@ def package_files(
 def pyproject(name: Name, card: Card, requirements: Requirements) -> str:
     """Version 1.0.0: what the package holds is named by the program's id and does not change."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return f"""[build-system]
+    text = f"""[build-system]
 requires = ["setuptools>=64"]
 build-backend = "setuptools.build_meta"
 
 [project]
-name = {json.dumps(name.package)}
+name = {_toml(name.package)}
 version = "1.0.0"
-description = {json.dumps(f"A program for {card.problem['name']}, found by a search.")}
+description = {_toml(f"{_kind(card)}.")}
 readme = "README.md"
 requires-python = ">={python}"
 dependencies = {json.dumps(list(requirements.install))}
@@ -125,6 +154,26 @@ where = ["src"]
 [tool.pytest.ini_options]
 testpaths = ["tests"]
 """
+    tomllib.loads(text)  # whatever the names were made of
+    return text
+
+
+def _toml(text: str) -> str:
+    """As a TOML string on one line; half of a surrogate pair, which no file can hold, becomes a question mark."""
+    line = " ".join(text.encode(errors="replace").decode().split())
+    return json.dumps(line, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+_FROM_OUTSIDE = {ADD: "entered by a person", TOLD: "told by a search of somebody's own"}
+
+
+def _kind(card: Card) -> str:
+    """What it is and who wrote it, in half a sentence."""
+    made, what = card.provenance, f"program for the problem {card.problem['name']}"
+    if made.operator == SEED:
+        named = f" {made.tags['seed']}" if "seed" in made.tags else ""
+        return f"A {what}: its seed{named}, entered by a person as a place to begin a search from"
+    return f"A {what}, {_FROM_OUTSIDE.get(made.operator, 'found by a search with Heuresis')}"
 
 
 def about(card: Card) -> str:
@@ -135,7 +184,7 @@ def about(card: Card) -> str:
     better = "lower" if card.objective["direction"] == "min" else "higher"
     warned = "".join(f"\n\n{one}" for one in card.caveats)
     return (
-        f"A program for the problem {card.problem['name']}, found by a search with Heuresis.\n\n"
+        f"{_kind(card)}.\n\n"
         f"{card.objective['metric']} {figure(row.value)}{error}{unit} (valid, {row.count} "
         f"instance{'s' * (row.count != 1)}; {better} is better). Program {card.program['id']}.{warned}"
     )
@@ -166,8 +215,17 @@ def readme(card: Card, name: Name, entries: Sequence[EntryPoint]) -> str:
         entries=list(entries),
         told=told,
         statement=statement,
-        about=f"A program for the problem {card.problem['name']}, found by a search with Heuresis. {text}",
+        about=f"{_kind(card)}. {text}",
+        found=card.provenance.operator not in (SEED, ADD),
+        arrays=_arrays(entries),
+        held_out=[row.tier for row in card.tiers if row.tier in ("test", "shift")],
     )
+
+
+def _arrays(entries: Sequence[EntryPoint]) -> list[str]:
+    """The array types of the signatures, each explained by its numbers and the axes that it names."""
+    kinds = dict.fromkeys(kind for one in entries for kind in (*(p.type for p in one.parameters), one.returns))
+    return [told for kind in kinds if (told := array_words(kind))]
 
 
 def check_single(program: Program) -> None:
@@ -197,10 +255,10 @@ def single_file(card: Card, program: Program) -> bytes:
         "",
         "The id is the SHA-256 over 'program.py' and all that follows the next line, each after its length in bytes",
         "(8 bytes, little-endian). No licence has been chosen: that is yours to do.",
-        "---- the program, as it was judged ----",
+        MARK,
     ]
     header = "".join(f"# {' '.join(line.split())}".rstrip() + "\n" for line in lines)
-    return header.encode() + program.text.encode("utf-8", "surrogatepass")
+    return header.encode(errors="replace") + program.text.encode("utf-8", "surrogatepass")
 
 
 def _entries(card: Card) -> list[EntryPoint]:

@@ -66,6 +66,8 @@ def export(
     target, program, problem = Path(folder), _scored(entry), campaign_of(record).problem
     writing.check_place(target, single_file=single_file, force=force)
     named = name_of(name, cards.problem_name(problem), program.id, problem.runtime)
+    package.check_encoding(program)
+    package.check_names(program, problem.runtime)
     if single_file:
         package.check_single(program)
     check, transcript = _check(store, record, entry, problem, unverified, single_file)
@@ -74,9 +76,10 @@ def export(
         writing.write_file(target, package.single_file(card, program))
         return _exported(target, (), named, card)
     artifacts = package.artifact_files(entry.evaluation.results)
-    files = package.package_files(
+    made = package.package_files(
         card, named, program, problem.required, _requirements(problem, program), transcript.data, artifacts
     )
+    files = writing.with_manifest(made)
     writing.write_folder(target, files)
     return _exported(target, tuple(sorted(files)), named, card)
 
@@ -102,7 +105,8 @@ def _check(
     done = verify_kept(store, record.name, entry, RECORD_BYTES if alone and not single_file else 0)
     if done.differences:
         raise Differs("id", "a program that comes out as it is stored", done.differences[0], _UNVERIFIED)
-    words = f"Played again before the export: all {len(done.rows)} stored instances came out the same, to the last bit."
+    stored = "the one stored instance" if len(done.rows) == 1 else f"all {len(done.rows)} stored instances"
+    words = f"Played again before the export: {stored} came out the same, to the last bit."
     if not alone:
         words += " What was judged is more than the program, so its calls cannot be replayed without the rest."
     made = done.transcript
@@ -145,8 +149,8 @@ def _card(
         references=cards.references(problem),
         isolation=seen.isolation,
         quarantine=seen.quarantine,
-        self_reported=problem.self_reported,
-        caveats=list(cards.caveats(seen, check, problem.self_reported)),
+        self_reported=seen.self_reported,
+        caveats=list(cards.caveats(seen, check)),
         check=check,
         provenance=cards.provenance(problem, record, entry, kin, store.totals(record.name)),
         artifacts={} if single_file else package.digests(package.artifact_files(seen.results)),

@@ -10,12 +10,15 @@ from heuresis.evaluators.signature import EntryPoint, Parameter
 
 _SCALARS = ("bool", "bytes", "complex", "float", "int", "str")
 _ARRAYS = {"float": "np.float64", "int": "np.int64", "bool": "np.bool_", "complex": "np.complex128"}
+_WORDS = {
+    "float": "64 bit floats", "int": "64 bit integers", "bool": "truth values", "complex": "128 bit complex numbers"
+}  # fmt: skip
 _ANY = ("*args: Any, **kwargs: Any", "*args, **kwargs")
 _TYPE = re.compile(r"(\w+)\s*(\[.*\])?", re.DOTALL)
 
 
-def init_text(module: str, beside: bool, entries: Sequence[EntryPoint], about: str) -> str:
-    """`beside`: the program has several files, which lie in the folder `files` and import each other by name."""
+def init_text(module: str, beside: Sequence[str], entries: Sequence[EntryPoint], about: str) -> str:
+    """`beside`: the names by which a program's several files, in the folder `files`, import each other."""
     body = "\n\n".join(_entry(entry) for entry in entries)
     names = ", ".join(f'"{entry.name}"' for entry in entries)
     return "\n".join([f'"""{quoted(about)}\n"""', "", *_head(module, beside, body), f"__all__ = [{names}]\n\n", body])
@@ -26,19 +29,21 @@ def quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').rstrip('"')
 
 
-def _head(module: str, beside: bool, body: str) -> Iterator[str]:
+def _head(module: str, beside: Sequence[str], body: str) -> Iterator[str]:
     yield "from __future__ import annotations\n"
-    yield "import importlib"
-    if beside:
-        yield "import sys\nfrom pathlib import Path"
+    if not beside:
+        yield "import importlib"
     arrays = "NDArray" in body
     yield f"from typing import {'TYPE_CHECKING, ' if arrays else ''}Any\n"
     if arrays:
         yield "if TYPE_CHECKING:\n    import numpy as np\n    from numpy.typing import NDArray\n"
     if beside:
-        yield "# The program's files import each other by their own names, as they did in the search."
-        yield 'sys.path.append(str(Path(__file__).parent / "files"))'
-    yield f'_program: Any = importlib.import_module("{module_of(module, beside)}")\n'
+        names = ", ".join(f'"{name}"' for name in beside)
+        yield f"from {module}.own_files import load\n"
+        yield "# The program's files import each other by these names, as they did in the search."
+        yield f"_program: Any = load(__name__, [{names}])\n"
+    else:
+        yield f'_program: Any = importlib.import_module("{module_of(module, False)}")\n'
 
 
 def module_of(module: str, beside: bool) -> str:
@@ -85,6 +90,17 @@ def _is_literal(text: str) -> bool:
     except (SyntaxError, ValueError):
         return False
     return True
+
+
+def array_words(kind: str) -> str:
+    """What an array type means: `float[n,3]` is a NumPy array of 64 bit floats, of lengths n and 3. Else empty."""
+    kind = kind.partition("=")[0].strip()
+    match = _TYPE.fullmatch(kind)
+    if match is None or match.group(2) is None or match.group(1) not in _WORDS:
+        return ""
+    axes = [axis.strip() for axis in match.group(2)[1:-1].split(",")]
+    lengths = f"one axis of length {axes[0]}" if len(axes) == 1 else f"axes of lengths {', '.join(axes)}"
+    return f"`{kind}` is a NumPy array of {_WORDS[match.group(1)]} with {lengths}."
 
 
 def python_type(kind: str) -> str:

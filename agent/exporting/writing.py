@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -11,6 +13,15 @@ from pathlib import Path
 from heuresis.errors import ConfigError
 
 _KEY = "-o"
+MANIFEST = "exported.json"
+"""Path -> SHA-256 of everything else in the folder: what a later export may replace."""
+MARK = "---- the program, as it was judged ----"
+"""The last line of a single file's header."""
+_KEPT = (".venv", ".git")
+"""At the top of a former export these are taken over."""
+_LEFT_OVER = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+_BUILT = ("build/lib/", "build/bdist.", "build/__editable__.")
+_LISTED = 6
 
 
 def check_place(target: Path, *, single_file: bool, force: bool) -> None:
@@ -27,8 +38,12 @@ def check_place(target: Path, *, single_file: bool, force: bool) -> None:
 def _check_file(target: Path, force: bool) -> None:
     if target.is_dir():
         raise ConfigError(_KEY, "the name of a file, such as rule.py", f"the folder {target}")
-    if target.exists() and not force:
+    if not target.exists():
+        return
+    if not force:
         raise ConfigError(_KEY, "a file that does not exist yet", str(target), "Replace it with --force.")
+    if f"# {MARK}\n".encode() not in target.read_bytes():
+        raise ConfigError(_KEY, "a former export, which is all that --force replaces", str(target), _ANOTHER)
 
 
 def _check_folder(target: Path, force: bool) -> None:
@@ -40,17 +55,61 @@ def _check_folder(target: Path, force: bool) -> None:
         return
     if not force:
         raise ConfigError(_KEY, "a new or empty folder", str(target), "Replace a former export with --force.")
-    if not is_export(target):
-        raise ConfigError(_KEY, "a former export, which is all that --force replaces", str(target))
+    former = _manifest(target)
+    if former is None:
+        raise ConfigError(_KEY, "a former export, which is all that --force replaces", str(target), _ANOTHER)
+    others = _not_ours(target, former)
+    if others:
+        more = f" and {len(others) - _LISTED} more" if len(others) > _LISTED else ""
+        what = f"{target}, where these are not, or have changed: {', '.join(others[:_LISTED])}{more}"
+        raise ConfigError(_KEY, "a folder in which all is as it was exported", what, _ANOTHER)
 
 
-def is_export(folder: Path) -> bool:
-    """Whether the folder holds a package that was exported."""
-    return any(folder.glob("src/*/card.json")) and (folder / "tests" / "replay.py").exists()
+_ANOTHER = "Move it away first, or name another place."
+
+
+def with_manifest(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """These files, and the list of them."""
+    told = {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
+    return {**files, MANIFEST: f"{json.dumps(told, indent=2)}\n".encode()}
+
+
+def _manifest(folder: Path) -> dict[str, str] | None:
+    """None where there is none that can be read."""
+    try:
+        told = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _not_ours(folder: Path, former: Mapping[str, str]) -> list[str]:
+    """What a person has put or changed there: all but the former export, what building it leaves, and `_KEPT`."""
+    found = []
+    for place, names, files in os.walk(folder):
+        here = Path(place).relative_to(folder)
+        links = [name for name in names if (Path(place) / name).is_symlink()]
+        names[:] = [name for name in names if name not in links and not _is_left_over((here / name).as_posix() + "/")]
+        for path in ((here / name).as_posix() for name in (*files, *links)):
+            if path != MANIFEST and not _is_left_over(path) and former.get(path) != _digest(folder / path):
+                found.append(path)
+    return sorted(found)
+
+
+def _is_left_over(path: str) -> bool:
+    """`path` ends with a slash for a folder."""
+    parts = path.split("/")
+    egg = any(part.endswith(".egg-info") for part in parts[:-1])
+    return parts[0] in _KEPT or egg or path.startswith(_BUILT) or bool(_LEFT_OVER.intersection(parts[:-1]))
+
+
+def _digest(path: Path) -> str:
+    """Empty for a link: none is exported."""
+    return "" if path.is_symlink() or not path.is_file() else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
-    """All files or none. What was there is replaced. Raises ConfigError when it cannot be written."""
+    """All files or none. What was there is replaced, but for `_KEPT`. Raises ConfigError when it cannot be written."""
     target = target.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,9 +127,15 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
 def _swap(made: Path, target: Path, old: Path) -> None:
     if target.exists():
         os.rename(target, old)
+    moved = [name for name in _KEPT if (old / name).exists()]
     try:
+        for name in moved:
+            os.rename(old / name, made / name)
         os.rename(made, target)
     except OSError:
+        for name in moved:
+            if (made / name).exists():
+                os.rename(made / name, old / name)
         if old.exists():
             os.rename(old, target)
         raise

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from heuresis.errors import ConfigError
-from heuresis.evaluators.adopted.configuration import Configuration, read_configuration, system_message
+from heuresis.evaluators.adopted.configuration import FILES, Configuration, read_configuration, system_message
 from heuresis.evaluators.adopted.imports import packages_of
 
 MAX_CHARACTERS = 4 << 20
@@ -60,13 +60,14 @@ def read_folder(path: str) -> Folder:
     if not root.is_dir():
         raise ConfigError("DIR", "a folder with an initial program and its evaluator", path, "There is no such folder.")
     layout, program, evaluator = _recognised(root)
-    files, skipped = _read_files(root, (evaluator, program))
+    files, skipped = _read_files(root, (evaluator, program, *FILES))
     for name in (program, evaluator):
         if name not in files:
             raise ConfigError("DIR", f"{name} as UTF-8 text of at most {MAX_CHARACTERS:,} characters", str(root / name))
+    configuration = read_configuration(files, skipped)
     return Folder(
         root, layout, program, evaluator, files, skipped,
-        packages_of(files, (evaluator, program)), read_configuration(root), system_message(root, files),
+        packages_of(files, (evaluator, program)), configuration, system_message(configuration, files),
     )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def _recognised(root: Path) -> tuple[Layout, str, str]:
 
 
 def _read_files(root: Path, first: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Evaluator and program first, then Python files, then the others, as long as there is room."""
+    """Evaluator, program and configuration first, then Python files, then the others, as long as there is room."""
     files: dict[str, str] = {}
     skipped: list[str] = []
     left = MAX_CHARACTERS

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from heuresis.errors import ConfigError
+from heuresis.evaluators.adopted.configuration import check_timeout
 from heuresis.evaluators.adopted.folder import Folder, read_folder
 from heuresis.evaluators.adopted.staging import stage
 from heuresis.evaluators.nouns import Result, Status, Tier
@@ -27,6 +27,8 @@ from heuresis.program import Limits, Program
 PREFIX = "adopted:"
 SCORE = "combined_score"
 _MOST_METRICS = 200
+_NAME_CHARACTERS, _TEXT_CHARACTERS = 100, 20_000
+"""The bridge keeps to shorter texts, but what runs beside it need not."""
 _START, _END = "# EVOLVE-BLOCK-START", "# EVOLVE-BLOCK-END"
 
 
@@ -45,9 +47,7 @@ class Adopted(Problem):
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(settings)
-        timeout = self.set["timeout"]
-        if timeout <= 0:
-            raise ConfigError("--set timeout", "seconds above 0", timeout)
+        timeout = check_timeout("--set timeout", self.set["timeout"])
         self.__dict__["limits"] = limits(timeout)  # of this instance: the class has those of the configuration
 
     def generate(self, tier: Tier, index: int, rng: np.random.Generator) -> Any:
@@ -115,17 +115,38 @@ def read_report(told: object) -> Result:
     """The result of what the bridge said. Raises `Invalid` or ProgramFailed: it may be anything."""
     if not isinstance(told, dict) or not isinstance(told.get("metrics"), dict):
         raise Invalid("the evaluator's report is no mapping of metrics")
-    text, wrong = (str(told.get(name) or "") for name in ("text", "wrong"))
+    text, wrong = told.get("text", ""), told.get("wrong", "")
+    if not isinstance(text, str) or not isinstance(wrong, str):
+        raise Invalid("the evaluator's report has something else where its words should be")
+    text = text[:_TEXT_CHARACTERS]
     if wrong:
-        raise ProgramFailed(Status.INVALID, f"incorrect: {wrong}", text)
-    numbers = {str(name): value for name, value in list(told["metrics"].items())[:_MOST_METRICS]}
-    score = _score(numbers, text)
-    finite = {name: float(value) for name, value in numbers.items() if _is_finite(value)}
-    return Result({**finite, SCORE: score}, feedback=text)
+        raise ProgramFailed(Status.INVALID, f"incorrect: {wrong[:_TEXT_CHARACTERS]}", text)
+    score = _score(told["metrics"], text)
+    kept, left_out = _kept(told["metrics"])
+    if left_out:
+        text = f"{text}\nmetrics left out: {left_out} (not finite, too many, or with a name that is no short line)"
+    return Result({**kept, SCORE: score}, feedback=text.lstrip())
 
 
-def _score(numbers: Mapping[str, object], text: str) -> float:
-    """`combined_score`, else the mean of all numbers."""
+def _kept(metrics: Mapping[object, object]) -> tuple[dict[str, float], int]:
+    """The finite numbers under names that can be listed, beside the score; and how many others there are."""
+    kept: dict[str, float] = {}
+    for name, value in metrics.items():
+        if len(kept) < _MOST_METRICS and _is_listable(name):
+            kept |= {str(name): float(value)} if isinstance(value, (int, float)) and _is_finite(value) else {}
+    kept.pop(SCORE, None)
+    return kept, len(metrics) - len(kept) - (SCORE in metrics)
+
+
+def _is_listable(name: object) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= _NAME_CHARACTERS and name.isprintable()
+
+
+def _score(numbers: Mapping[object, object], text: str) -> float:
+    """`combined_score`, else the mean of all numbers, which must be few enough to be shown."""
+    if SCORE not in numbers and len(numbers) > _MOST_METRICS:
+        reason = f"the evaluator reported {len(numbers):,} metrics and no {SCORE}; a mean is taken of {_MOST_METRICS}"
+        raise ProgramFailed(Status.INVALID, f"{reason} at most", text)
     values = [numbers[SCORE]] if SCORE in numbers else list(numbers.values())
     if not values:
         raise ProgramFailed(Status.INVALID, "the evaluator reported no number", text)
@@ -167,7 +188,7 @@ def _evolved_lines(text: str) -> set[int]:
 def _entry(node: ast.FunctionDef | ast.AsyncFunctionDef) -> EntryPoint:
     arguments: Sequence[ast.arg] = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
     parameters = tuple(Parameter(one.arg, ast.unparse(one.annotation) if one.annotation else "") for one in arguments)
-    return EntryPoint(node.name, parameters, ast.unparse(node.returns) if node.returns else "what it returns now")
+    return EntryPoint(node.name, parameters, ast.unparse(node.returns) if node.returns else "Any")
 
 
 def _statement(folder: Folder) -> str:

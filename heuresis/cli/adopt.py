@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,8 +20,16 @@ from heuresis.cli.model_options import (
     Prompts,
     Stream,
 )
-from heuresis.cli.options import DEFAULT_STORAGE, Isolation, Settings, Storage, UnsafeNoSandbox, read_pairs
-from heuresis.cli.output import say
+from heuresis.cli.options import (
+    DEFAULT_STORAGE,
+    Isolation,
+    MinIsolation,
+    Settings,
+    Storage,
+    UnsafeNoSandbox,
+    read_pairs,
+)
+from heuresis.cli.output import counted, say
 from heuresis.cli.run import (
     Evaluations,
     Hooks,
@@ -54,7 +63,8 @@ def adopt(
     model: ModelName = None, api_base: ApiBase = None, max_usd: MaxUsd = None, max_tokens: MaxTokens = None,
     max_calls: MaxCalls = None, price: PriceText = None, stream: Stream = False, prompts: Prompts = None,
     concurrency: Concurrency = 8, call_seconds: CallSeconds = 300.0,
-    storage: Storage = DEFAULT_STORAGE, isolation: Isolation = "auto", unsafe_no_sandbox: UnsafeNoSandbox = False,
+    storage: Storage = DEFAULT_STORAGE, isolation: Isolation = "auto", min_isolation: MinIsolation = "",
+    unsafe_no_sandbox: UnsafeNoSandbox = False,
 ) -> int:  # fmt: skip
     """Search over a folder of OpenEvolve or ShinkaEvolve.
 
@@ -68,13 +78,14 @@ def adopt(
     found = adopted_class(reference)(read_pairs("--set", settings))
     _tell(found)
     if check:
-        return _check(found, reference, settings, isolation, unsafe_no_sandbox)
+        given = read_pairs("--set", settings)
+        return _check(found, reference, given, isolation, min_isolation, allow_none=unsafe_no_sandbox)
     return run(
         reference, method=method, evaluations=evaluations, minutes=minutes, target=target, patience=patience,
         seed=seed, workers=workers, settings=settings, method_settings=method_settings, name=name, new=new, hook=hook,
         model=model, api_base=api_base, max_usd=max_usd, max_tokens=max_tokens, max_calls=max_calls, price=price,
         stream=stream, prompts=prompts, concurrency=concurrency, call_seconds=call_seconds,
-        storage=storage, isolation=isolation, unsafe_no_sandbox=unsafe_no_sandbox,
+        storage=storage, isolation=isolation, min_isolation=min_isolation, unsafe_no_sandbox=unsafe_no_sandbox,
     )  # fmt: skip
 
 
@@ -83,7 +94,8 @@ def _tell(found: Adopted) -> None:
     folder, one = found.folder, found.limits
     say(f"{found.name}: {folder.layout.value} layout, {folder.program} judged by {folder.evaluator}", "bold")
     memory = f"{one.memory_bytes >> 30} GiB"
-    say(f"{len(folder.files)} files; packages: {', '.join(folder.packages)}; {one.wall_seconds:g} s and {memory} each")
+    files, packages = counted(len(folder.files), "file"), ", ".join(folder.packages)
+    say(f"{files}; packages: {packages}; {one.wall_seconds:g} s and {memory} each")
     for what, names in (("not staged", folder.skipped), ("without effect here", folder.configuration.ignored)):
         if names:
             more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
@@ -91,17 +103,23 @@ def _tell(found: Adopted) -> None:
     say(MEANING, "bold yellow")
 
 
-def _check(found: Adopted, reference: str, settings: list[str] | None, isolation: str, allow_none: bool) -> int:
+def _check(
+    found: Adopted, reference: str, given: Mapping[str, str], isolation: str, least: str, *, allow_none: bool
+) -> int:
     from heuresis.agent import judging
     from heuresis.program import Program
 
-    program, given = Program.of(found.folder.text), read_pairs("--set", settings)
-    seen = judging.evaluate(reference, program, given, isolation=isolation, allow_none=allow_none)
+    program = Program.of(found.folder.text)
+    seen = judging.evaluate(reference, program, given, isolation=isolation, min_isolation=least, allow_none=allow_none)
     if seen.score is None:
-        say(f"{seen.status.value}: {' '.join(seen.reason.split())}", "bold red")
-        say(seen.feedback, "dim")
+        say(f"{found.folder.program}: {seen.status.value}: {' '.join(seen.reason.split())}", "bold red")
+        if seen.feedback:
+            say(seen.feedback, "dim")
         return ExitCode.PROGRAM_FAILED
     for metric, value in seen.metrics.items():
         say(f"  {metric} {number(value)}")
+    for line in seen.feedback.splitlines():
+        if line.startswith("metrics left out: "):
+            say(line, "dim")
     say(f"{seen.wall_seconds:.1f} s in the jail ({seen.isolation}); nothing is stored", "dim")
     return ExitCode.OK

@@ -19,6 +19,7 @@ from heuresis.cli.doctor import doctor
 from heuresis.cli.evaluate import evaluate
 from heuresis.cli.exits import guarded
 from heuresis.cli.export import export
+from heuresis.cli.failures import failures
 from heuresis.cli.fake_model import fake_model
 from heuresis.cli.family import lineage
 from heuresis.cli.held_out import judge_held_out
@@ -62,7 +63,7 @@ def _options(
 _SEARCH, _LOOK, _JUDGE, _REST = "Search", "Look at what was found", "Judge", "Problems, methods, machine"
 for _panel, _commands in {
     _SEARCH: (run, adopt, demo, add, replay),
-    _LOOK: (top, show, diff, lineage, campaigns, cost, calls, looks, export),
+    _LOOK: (top, failures, show, diff, lineage, campaigns, cost, calls, looks, export),
     _JUDGE: (evaluate, judge_held_out, verify),
     _REST: (problems, methods, plugins, doctor, fake_model),
 }.items():

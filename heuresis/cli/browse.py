@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heuresis.cli.options import DEFAULT_STORAGE, CampaignArgument, Format, Formats, Storage
-from heuresis.cli.output import Column, print_rows, say
+from heuresis.cli.options import DEFAULT_STORAGE, CampaignAlias, CampaignArgument, Format, Formats, Storage
+from heuresis.cli.output import Column, counted, print_rows, say
 from heuresis.cli.scale import Scale, number, places, seconds_text
 from heuresis.cli.stamp import MEANING, tell_stamp
 from heuresis.cli.stores import choose, open_store, short
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 def top(
     campaign: CampaignArgument = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many programs.")] = 10,
+    named: CampaignAlias = None,
     form: Formats = Format.TABLE,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """List the best programs of a campaign."""
     with open_store(storage) as store:
-        record = choose(store, campaign, tell=form is not Format.TABLE)
+        record = choose(store, campaign, named, tell=form is not Format.TABLE)
         entries = store.top(record.name, count)
         evaluated = store.totals(record.name).evaluated
     scale = Scale.of(record)
     if form is Format.TABLE:
-        say(f"{record.name}: {evaluated:,} evaluations, {scale.metric}, {scale.better}", "bold")
+        say(f"{record.name}: {counted(evaluated, 'evaluation')}, {scale.metric}, {scale.better}", "bold")
         tell_stamp(record.self_reported)
     print_rows(_columns(scale, entries), _rows(record, scale, entries), form, "No program has a score yet.")
 

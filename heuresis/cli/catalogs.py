@@ -9,7 +9,7 @@ import typer
 
 from heuresis.cli.options import Format, Formats, Settings, read_pairs
 from heuresis.cli.output import Column, print_json, print_rows, say
-from heuresis.cli.plugins import tell_troubles
+from heuresis.cli.plugins import quiet, tell_troubles
 from heuresis.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def _all_problems() -> Iterator[list[object]]:
         if name in SHIPPED:
             continue
         try:
-            yield _problem_row(name, load_problem(name), plugin.origin)
+            with quiet():
+                row = _problem_row(name, load_problem(name), plugin.origin)
+            yield row
         except ConfigError as error:
             yield [name, *[None] * 7, "cannot be used", plugin.origin, str(error)]
 
@@ -100,7 +102,8 @@ def methods(form: Formats = Format.TABLE) -> None:
         Column("origin", "from"),
         Column("trouble", "trouble"),
     ]
-    described = catalog.methods()
+    with quiet():
+        described = catalog.methods()
     if form is Format.TABLE:
         for one in described:
             say(f"{one.name} (from {one.origin})" if one.origin else one.name, "bold")

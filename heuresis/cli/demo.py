@@ -9,7 +9,7 @@ import typer
 from heuresis.cli.exits import ExitCode
 from heuresis.cli.options import Storage, UnsafeNoSandbox
 from heuresis.cli.output import say
-from heuresis.cli.stores import Shell, open_store
+from heuresis.cli.stores import Shell, open_store, short
 
 if TYPE_CHECKING:
     from heuresis.agent.budget import Budget
@@ -42,22 +42,26 @@ def demo(
             say("Stopped. Everything judged is kept; the same command goes on.", "bold")
             return ExitCode.INTERRUPTED
         say(f"Finished: {reason}.", "bold")
-        summary.print_totals(campaign, store)
+        summary.print_totals(campaign, store, shell)
         best = _report(campaign, store)
         summary.print_next(summary.next_commands(campaign, store, shell, best, held_out=True))
     return ExitCode.OK
 
 
 def _next(store: Store, budget: Budget, *, allow_none: bool) -> Campaign:
-    """The demo that was interrupted, or a new one: demo, demo-2, demo-3, ..."""
+    """The demo that was interrupted, or a new one: demo, demo-2, demo-3, ... One whose seeds failed never goes on."""
     from heuresis.agent.campaign import Campaign
+    from heuresis.cli.board import seed_entries
 
     number = 1
     while True:
         name = "demo" if number == 1 else f"demo-{number}"
         campaign = Campaign(_PROBLEM, name=name, seed=number - 1, allow_none=allow_none, budget=budget)
         record = store.campaign(name)
-        if record is None or (not record.finished and record.problem_hash == campaign.problem.hash):
+        if record is None:
+            return campaign
+        same = record.problem_hash == campaign.problem.hash
+        if not record.finished and same and all(entry.evaluation.score for _, entry in seed_entries(campaign, store)):
             return campaign
         number += 1
 
@@ -80,7 +84,8 @@ def _report(campaign: Campaign, store: Store) -> str:
             score = row.evaluation.score
             value = scale.text(score) if score else row.evaluation.status.value
             where = tier_text(f"{row.tier} (held out)", score.count) if score else f"{row.tier} (held out)"
-            rows.append(("best found" if row.asked else "seed", row.who, value, where))
+            who = f"{short(row.program)} = {row.who}" if row.asked and row.who in campaign.problem.seeds else row.who
+            rows.append(("best found" if row.asked else "seed", who, value, where))
     identity = summary.print_standing(campaign, store, sorted(rows))
     say()
     held_out.print_gap(exam, best.evaluation, store.totals(record.name).evaluated)

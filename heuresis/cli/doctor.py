@@ -15,7 +15,7 @@ from typing import Literal
 
 from heuresis.cli.exits import ExitCode
 from heuresis.cli.options import DEFAULT_STORAGE, Format, Formats, Storage
-from heuresis.cli.output import Column, print_rows
+from heuresis.cli.output import Column, counted, print_rows
 from heuresis.errors import ConfigError, HeuresisError
 
 _OPTIONAL = {"torch": "pip install 'heuresis[torch]'"}
@@ -164,7 +164,7 @@ def _storage(url: str) -> Iterator[Finding]:
         with open_store(url) as store:
             count, path = len(store.campaigns()), store.path
         writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-        text = f"{path}, {count} campaigns" if writable else f"{path} cannot be written"
+        text = f"{path}, {counted(count, 'campaign')}" if writable else f"{path} cannot be written"
         yield Finding("storage", "ok" if writable else "bad", text)
     except ConfigError as error:
         path = Path(url.removeprefix("sqlite:///")).absolute()

@@ -18,7 +18,7 @@ from heuresis.cli.options import (
     UnsafeNoSandbox,
     read_pairs,
 )
-from heuresis.cli.output import plain_table, print_json, print_table, say
+from heuresis.cli.output import counted, plain_table, print_json, print_table, say
 from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import Scale, number, places, seconds_text, tier_text
 from heuresis.cli.stamp import tell_stamp
@@ -114,7 +114,7 @@ def _show(problem: Problem, file: str, program: Program, tier: str, seen: Evalua
         say(f"quarantined: {seen.quarantine}", "bold red")
     tell_stamp(seen.self_reported)
     if seen.isolation:
-        say(f"{seconds_text(seen.wall_seconds)} in the jail ({seen.isolation}), {seen.calls:,} calls")
+        say(f"{seconds_text(seen.wall_seconds)} in the jail ({seen.isolation}), {counted(seen.calls, 'call')}")
     if seen.score is not None:
         _show_instances(seen, scale)
         for line in reference_rows(problem, given):

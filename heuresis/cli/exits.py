@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -61,7 +62,7 @@ def _attempt(command: Callable[[], object]) -> int:
     except typer.TyperException as error:
         if not error.format_message():  # a command without arguments has printed its help
             return ExitCode.OK
-        tell(error.format_message().replace("Value error, ", ""))
+        tell(_words(error))
         return ExitCode.MISTAKE
     except HeuresisError as error:
         tell(str(error))
@@ -73,6 +74,22 @@ def _attempt(command: Callable[[], object]) -> int:
         return ExitCode.UNAVAILABLE
     except Exception:  # a bug: whoever reads the traceback looks at it next
         return _bug()
+
+
+_EXPECTED = {
+    "float_parsing": "a number", "int_parsing": "a whole number", "int_from_float": "a whole number",
+    "greater_than_equal": "at least {ge}", "less_than_equal": "at most {le}",
+}  # fmt: skip
+
+
+def _words(error: typer.TyperException) -> str:
+    """What typer found wrong; about numbers in the form of our own mistakes."""
+    found: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()  # pydantic checks the values for typer
+    kind = found[0].get("type", "") if len(found) == 1 else ""
+    if kind not in _EXPECTED or not isinstance(error, typer.BadParameter) or error.param is None:
+        return error.format_message().replace("Value error, ", "")
+    expected = _EXPECTED[kind].format(**found[0].get("ctx", {}))
+    return str(ConfigError(error.param.opts[0], expected, found[0]["input"]))
 
 
 def tell(sentence: str) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from heuresis.cli.exits import ExitCode, tell
 from heuresis.cli.options import DEFAULT_STORAGE, OwnCampaign, Storage
-from heuresis.cli.output import say
+from heuresis.cli.output import counted, say
 from heuresis.cli.show import ProgramId
 from heuresis.cli.stores import open_store, tell_campaign
 
@@ -63,17 +63,20 @@ def export(
 
 
 def _say(done: Exported, single_file: bool) -> None:
-    where = shlex.quote(str(done.path))
+    # With a slash in it: pip takes a bare `rule[test]` for the name of a project.
+    place = str(done.path) if done.path.is_absolute() else f"./{done.path}"
+    where = shlex.quote(place)
     if single_file:
         say(f"{done.path}: the program and its score card.", "bold")
         say(done.note)
         return
     say(
-        f"{done.path}: the package {done.name}, {len(done.files)} files, {done.recorded_calls:,} recorded calls.",
+        f"{done.path}: the package {done.name}, {counted(len(done.files), 'file')}, "
+        f"{counted(done.recorded_calls, 'recorded call')}.",
         "bold",
     )
     say(done.note)
     say("To try it in an environment of its own:")
     say(f"  python3 -m venv {where}/.venv")
-    say(f"  {where}/.venv/bin/pip install {shlex.quote(f'{done.path}[test]')}")
+    say(f"  {where}/.venv/bin/pip install {shlex.quote(f'{place}[test]')}")
     say(f"  {where}/.venv/bin/pytest {where}/tests")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from heuresis.cli.options import DEFAULT_STORAGE, Format, Formats, OwnCampaign, Storage
-from heuresis.cli.output import Column, print_rows, say
+from heuresis.cli.output import Column, counted, print_rows, say
 from heuresis.cli.scale import Scale
 from heuresis.cli.show import ProgramId
 from heuresis.cli.stores import open_store, short, tell_campaign
@@ -38,7 +38,8 @@ def lineage(
         return
     for graph, one in tree(kin):
         say(f"{graph} {_line(one, entries[one.program], scale)}", "bold" if one is kin[0] else None)
-    say(f"{len(kin) - 1:,} ancestors; {children:,} programs were made from it.", "dim")
+    made = f"{counted(children, 'program')} {'was' if children == 1 else 'were'} made from it"
+    say(f"{counted(len(kin) - 1, 'ancestor')}; {made}.", "dim")
 
 
 def _scale(store: Store, entry: Entry) -> Scale:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from heuresis.cli.comparison import difference, gain_text
 from heuresis.cli.exits import ExitCode
 from heuresis.cli.options import DEFAULT_STORAGE, Format, Formats, OwnCampaign, Storage
-from heuresis.cli.output import Column, print_rows, say
+from heuresis.cli.output import Column, counted, print_rows, say
 from heuresis.cli.scale import Scale
 from heuresis.cli.show import ProgramId
-from heuresis.cli.stores import open_store, short
+from heuresis.cli.stores import open_store, short, tell_campaign
 
 if TYPE_CHECKING:
     from heuresis.archive.records import CampaignRecord
@@ -36,6 +36,7 @@ def judge_held_out(
     """
     with open_store(storage) as store:
         entry = store.entry(campaign, program_id)
+        tell_campaign(store, entry.campaign, program_id)
         record, program = store.campaign(entry.campaign), entry.proposal.program
         assert record is not None
         assert program is not None
@@ -144,6 +145,8 @@ def print_exam(exam: Exam, form: Format) -> None:
     if form is Format.TABLE:
         say(f"Held out, campaign {exam.campaign}; {scale.metric}, {scale.better}", "bold")
     asked = next(row.who for row in exam.rows if row.asked)
+    if form is Format.TABLE and asked in exam.problem.seeds:
+        say(f"{asked} is a seed of the problem, no program that was found.")
     print_rows(_columns(scale, asked), rows, form)
 
 
@@ -166,8 +169,8 @@ def print_gap(exam: Exam, valid: Evaluation, evaluated: int) -> None:
     scale = Scale.of_objective(exam.problem.objectives[0])
     mine = next(row.evaluation for row in exam.rows if row.asked)
     if valid.score and mine.score:
-        chosen = f"{valid.score.count} instances, chosen among {evaluated:,} evaluations"
+        chosen = f"{counted(valid.score.count, 'instance')}, chosen among {counted(evaluated, 'evaluation')}"
         say(f"valid said {scale.text(valid.score)} ({chosen});")
-        say(f"test says  {scale.text(mine.score)} ({mine.score.count} instances).")
+        say(f"test says  {scale.text(mine.score)} ({counted(mine.score.count, 'instance')}).")
     counts = ", ".join(f"{count} at {tier}" for tier, count in exam.looks.items())
     say(f"Looks so far: {counts}; {exam.seed_looks} of them at the problem's own seeds.", "dim")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heuresis.cli.options import DEFAULT_STORAGE, CampaignArgument, Format, Formats, Storage
-from heuresis.cli.output import Column, print_rows, say
+from heuresis.cli.options import DEFAULT_STORAGE, CampaignAlias, CampaignArgument, Format, Formats, Storage
+from heuresis.cli.output import Column, counted, print_rows, say
 from heuresis.cli.scale import seconds_text
 from heuresis.cli.stores import choose, open_store
 from heuresis.cli.visible import visible
@@ -26,19 +26,25 @@ def usd(value: float) -> str:
     return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
 
 
-def cost(campaign: CampaignArgument = None, form: Formats = Format.TABLE, storage: Storage = DEFAULT_STORAGE) -> None:
+def cost(
+    campaign: CampaignArgument = None,
+    named: CampaignAlias = None,
+    form: Formats = Format.TABLE,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
     """Show what a campaign has cost, by what the model was asked for."""
     with open_store(storage) as store:
-        record = choose(store, campaign, tell=form is not Format.TABLE)
+        record = choose(store, campaign, named, tell=form is not Format.TABLE)
         totals = store.totals(record.name)
         groups: dict[str, list[Call]] = defaultdict(list)
         for call in store.calls(record.name):
             groups[call.purpose].append(call)
     rows = [[record.name, purpose, *_sums(calls)] for purpose, calls in sorted(groups.items())]
     if form is Format.TABLE:
-        say(f"{record.name}: {usd(totals.usd)}, {totals.tokens:,} tokens, {totals.calls:,} calls", "bold")
+        spent = f"{usd(totals.usd)}, {counted(totals.tokens, 'token')}, {counted(totals.calls, 'call')}"
+        say(f"{record.name}: {spent}", "bold")
         each = totals.usd / max(totals.evaluated, 1)
-        say(f"{totals.evaluated:,} evaluations in {seconds_text(totals.active_seconds)}; {usd(each)} each.")
+        say(f"{counted(totals.evaluated, 'evaluation')} in {seconds_text(totals.active_seconds)}; {usd(each)} each.")
     print_rows(_COST_COLUMNS, rows, form, _NO_CALLS)
 
 
@@ -73,6 +79,7 @@ _COST_COLUMNS = [
 
 def calls(
     campaign: CampaignArgument = None,
+    named: CampaignAlias = None,
     faults: Annotated[bool, typer.Option("--faults", help="Only calls that gave nothing usable.")] = False,
     number: Annotated[int | None, typer.Option("--show", metavar="CALL", help="Print one: question and reply.")] = None,
     form: Formats = Format.TABLE,
@@ -80,7 +87,7 @@ def calls(
 ) -> None:
     """List every call to the language model. json and csv hold the raw replies too."""
     with open_store(storage) as store:
-        record = choose(store, campaign, tell=form is not Format.TABLE)
+        record = choose(store, campaign, named, tell=form is not Format.TABLE)
         if number is not None:
             _print_talk(store, record.name, number)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _REPAINT_SECONDS = 0.2
 _LINE_SECONDS = 5.0
-_WARMING = "warming up (on its first run on a machine it compiles for some seconds)"
+_WARMING = "warming up"
+_COMPILES = " (on its first run on a machine it compiles for some seconds)"
 
 
 class Display(Protocol):
@@ -50,11 +52,12 @@ class Lines:
         self._best = ""
         self._trouble = ""
         self._next = 0.0
+        self._said: tuple[object, ...] = ()
 
     def __enter__(self) -> Self:
         self._next = time.monotonic() + _LINE_SECONDS
         print(self._board.title, flush=True)
-        print(_WARMING, flush=True)
+        print(warming(self._board), flush=True)
         return self
 
     def __exit__(
@@ -70,10 +73,20 @@ class Lines:
         if now.best_program == self._best and moment < self._next and not now.forced:
             return
         self._best, self._next = now.best_program, moment + _LINE_SECONDS
+        said = (now.evaluations, now.best_program, now.calls, sum(now.by_status.values()))
+        if now.forced and said == self._said:
+            return  # the last line says it already
+        self._said = said
         print(line_of(self._board, now), flush=True)
 
     def note(self, text: str) -> None:
         print(text, flush=True)
+
+
+def warming(board: Board) -> str:
+    """What is said before the first verdict. Problems that compile have loaded numba; loading it takes seconds too."""
+    _ = board.campaign.problem
+    return _WARMING + (_COMPILES if "numba" in sys.modules else "")
 
 
 def line_of(board: Board, now: Progress) -> str:
@@ -145,7 +158,7 @@ class Panel:
     def _facts(self) -> list[tuple[str, str]]:
         board, now = self._board, self._now
         if now is None:
-            rows = [("", _WARMING)]
+            rows = [("", warming(board))]
         else:
             best = f"{board.scale.metric} {board.best(now)}  {board.best_id(now)}"
             rows = [

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from heuresis.cli.options import DEFAULT_STORAGE, CampaignArgument, Format, Formats, Storage
-from heuresis.cli.output import Column, print_rows, say
+from heuresis.cli.options import DEFAULT_STORAGE, CampaignAlias, CampaignArgument, Format, Formats, Storage
+from heuresis.cli.output import Column, counted, print_rows, say
 from heuresis.cli.scale import Scale
 from heuresis.cli.stores import choose, open_store, short
 
 
 def looks(
     campaign: CampaignArgument = None,
+    named: CampaignAlias = None,
     form: Formats = Format.TABLE,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """List every look at the held-out tiers of a campaign."""
     with open_store(storage) as store:
-        record = choose(store, campaign, tell=form is not Format.TABLE)
+        record = choose(store, campaign, named, tell=form is not Format.TABLE)
         seen = store.looks(record.name)
     scale = Scale.of(record)
     rows: list[list[object]] = []
@@ -25,7 +26,7 @@ def looks(
         value = (scale.value(score.value), score.standard_error, scale.text(score)) if score else (None, None, status)
         rows.append([record.name, look.number, look.tier.value, look.program, look.count, status, *value])
     if form is Format.TABLE:
-        say(f"{record.name}: {len(seen)} looks; {scale.metric}, {scale.better}", "bold")
+        say(f"{record.name}: {counted(len(seen), 'look')}; {scale.metric}, {scale.better}", "bold")
     print_rows(_columns(scale), rows, form, "The held-out tiers are unopened. Open them: heuresis test ID")
 
 

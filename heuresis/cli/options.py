@@ -37,6 +37,8 @@ OwnCampaign = Annotated[
 CampaignArgument = Annotated[
     str | None, typer.Argument(metavar="[CAMPAIGN]", help="Default: the only campaign of the store, or the newest.")
 ]
+CampaignAlias = Annotated[str | None, typer.Option("--campaign", metavar="NAME", hidden=True)]
+"""The same as the argument, for hands that are used to the option of other commands."""
 Formats = Annotated[Format, typer.Option("--format", help="How to print it.")]
 CampaignName = Annotated[
     str | None,

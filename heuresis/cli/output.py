@@ -55,6 +55,11 @@ def print_rows(columns: Sequence[Column], rows: Sequence[Sequence[object]], form
         say(empty)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 instance`, `1,200 instances`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 

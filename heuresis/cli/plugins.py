@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from heuresis.cli.examining import shipped_and_loader, troubles
 from heuresis.cli.options import Format, Formats
 from heuresis.cli.output import Column, print_rows, say
-from heuresis.errors import ConfigError
 from heuresis.plugins import GROUPS, Plugin, offered
 
 
@@ -55,37 +57,16 @@ def _state(trouble: str) -> str:
     return "cannot be used" if trouble else "ok"
 
 
+def quiet() -> contextlib.AbstractContextManager[object]:
+    """What other people's code prints while it is imported goes to stderr: a list in JSON stays JSON."""
+    return contextlib.redirect_stdout(sys.stderr)
+
+
 def states() -> Iterator[State]:
-    """Every plugin, imported and looked at; nothing that it raises gets out."""
-    for kind in GROUPS:
-        shipped, load = _kind(kind)
-        for name, claims in offered(kind).items():
-            trouble = "the name is one of ours, which is used" if name in shipped else _trouble(load, name)
-            yield from (State(claim, trouble) for claim in claims)
-
-
-def _trouble(load: Callable[[str], object], name: str) -> str:
-    try:
-        load(name)
-    except ConfigError as error:
-        return str(error)
-    return ""
-
-
-def _kind(kind: str) -> tuple[Mapping[str, str], Callable[[str], object]]:
-    """Names of ours, and what loads and checks one of theirs."""
-    from heuresis.agent import catalog
-    from heuresis.agent.models.catalog import is_of_openai, load_model
-    from heuresis.evaluators.catalog import SHIPPED, load_problem
-    from heuresis.library.hooks import load_hook
-    from heuresis.sandbox.backends import ISOLATIONS, load_backend
-
-    kinds: Mapping[str, tuple[Mapping[str, str], Callable[[str], object]]] = {
-        "problems": (SHIPPED, load_problem),
-        "methods": (catalog.METHODS, lambda name: catalog.load_method(name, {})),
-        "operators": (catalog.OPERATORS, catalog.load_operator),
-        "models": ({name: "" for name in offered("models") if is_of_openai(name)}, load_model),
-        "sandboxes": (dict.fromkeys(ISOLATIONS, ""), load_backend),
-        "hooks": ({}, load_hook),
-    }
-    return kinds[kind]
+    """Every plugin, loaded and looked at in another process; nothing that it does there reaches us."""
+    claims = {(kind, name): several for kind in GROUPS for name, several in offered(kind).items()}
+    ours = {(kind, name) for kind, name in claims if name in shipped_and_loader(kind)[0]}
+    found = troubles([one for one in claims if one not in ours])
+    for key, several in claims.items():
+        trouble = "the name is one of ours, which is used" if key in ours else found[key]
+        yield from (State(claim, trouble) for claim in several)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from heuresis.cli.model_options import Prompts
-from heuresis.cli.options import DEFAULT_STORAGE, CampaignArgument, Storage
-from heuresis.cli.output import say
+from heuresis.cli.options import DEFAULT_STORAGE, CampaignAlias, CampaignArgument, Storage
+from heuresis.cli.output import counted, say
 from heuresis.cli.stores import choose, open_store
 from heuresis.errors import ConfigError
 
@@ -25,6 +25,7 @@ def _free(store: Store, name: str) -> str:
 
 def replay(
     campaign: CampaignArgument = None,
+    named: CampaignAlias = None,
     new: Annotated[str | None, typer.Option("--new", metavar="NAME", help="Default: CAMPAIGN-replay.")] = None,
     rejudge: Annotated[bool, typer.Option("--rejudge", help="Evaluate every program again.")] = False,
     prompts: Prompts = None,
@@ -38,13 +39,14 @@ def replay(
     from heuresis.agent.replaying import replay_campaign
 
     with open_store(storage) as store:
-        record = choose(store, campaign, tell=True)
+        record = choose(store, campaign, named)
         target = new or _free(store, f"{record.name}-replay")
         if store.campaign(target) is not None:
             raise ConfigError("--new", "the name of no campaign yet", target)
         done = replay_campaign(store, record, target, rejudge=rejudge, prompts=prompts)
     judged = "made again" if rejudge else "from the store"
-    say(f"{target}: {done.steps:,} steps as in {record.name}.", "bold")
-    say(f"{done.calls:,} replies from the store, {done.verdicts:,} verdicts {judged}; nothing was sent or spent.")
+    say(f"{target}: {counted(done.steps, 'step')} as in {record.name}.", "bold")
+    replies = "1 reply" if done.calls == 1 else f"{done.calls:,} replies"
+    say(f"{replies} from the store, {counted(done.verdicts, 'verdict')} {judged}; nothing was sent or spent.")
     for change in done.changed:
         say(f"  verdict changed: {change}")

@@ -137,7 +137,7 @@ def search(campaign: Campaign, store: Store, workers: int, shell: Shell, hooks: 
         if record is not None and ran.isolation != record.isolation:
             say(f"This run had the jail {ran.isolation}; the campaign was begun in {record.isolation}.", "bold")
         say(f"Finished: {reason}." if reason else "Stopped. Everything judged is kept.", "bold")
-    summary.print_totals(campaign, store)
+    summary.print_totals(campaign, store, shell)
     best = summary.print_standing(campaign, store)
     if not reason:
         say()

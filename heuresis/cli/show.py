@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from heuresis.cli.options import DEFAULT_STORAGE, OwnCampaign, Storage, TextOrJson
-from heuresis.cli.output import console, print_json, say
+from heuresis.cli.output import console, counted, print_json, say
 from heuresis.cli.scale import Scale, number, seconds_text, tier_text
 from heuresis.cli.stamp import MEANING, stamp
 from heuresis.cli.stores import open_store, short, tell_campaign
@@ -97,7 +97,8 @@ def _facts(entry: Entry, record: CampaignRecord) -> list[tuple[str, str]]:
     if seen.score is not None:
         verdict = f"{scale.metric} {scale.text(seen.score)}  ({tier_text('valid', seen.score.count)}; {scale.better})"
         verdict += stamp(seen.self_reported)
-    cost = f"{seconds_text(seen.wall_seconds)} in the jail, {seconds_text(seen.cpu_seconds)} CPU, {seen.calls:,} calls"
+    cost = f"{seconds_text(seen.wall_seconds)} in the jail, {seconds_text(seen.cpu_seconds)} CPU"
+    cost += f", {counted(seen.calls, 'call')}"
     if made.cost.model_calls:
         cost += f"; {made.cost.usd:.4f} USD, {made.cost.tokens:,} tokens"
     tags = ", ".join(f"{name} {value}" for name, value in entry.tags.items())

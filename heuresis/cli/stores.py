@@ -28,8 +28,14 @@ def open_store(storage: str, *, create: bool = False) -> Store:
     return Store.open(storage, create=create)
 
 
-def choose(store: Store, name: str | None, *, tell: bool = True) -> CampaignRecord:
-    """The named campaign, or the newest; which one it took is said on stderr where there are several."""
+def choose(store: Store, name: str | None, also: str | None = None, *, tell: bool = True) -> CampaignRecord:
+    """The campaign named (as an argument, or `also` by option), or the newest.
+
+    Which one it took is said on stderr where there are several.
+    """
+    if name is not None and also is not None:
+        raise ConfigError("--campaign", "no campaign beside it as an argument", f"{name} and --campaign {also}")
+    name = name if also is None else also
     records = store.campaigns()
     if not records:
         raise ConfigError("storage", "a store with a campaign", f"{store.path}, which has none", "Start: heuresis run.")

@@ -10,7 +10,7 @@ from heuresis.cli.board import seed_entries
 from heuresis.cli.ledger import usd
 from heuresis.cli.model_options import model_words
 from heuresis.cli.options import Format
-from heuresis.cli.output import Column, print_rows, say
+from heuresis.cli.output import Column, counted, print_rows, say
 from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import Scale, number, seconds_text, tier_text
 from heuresis.cli.stamp import tell_stamp
@@ -23,25 +23,32 @@ if TYPE_CHECKING:
     from heuresis.archive.records import Entry
     from heuresis.archive.store import Store
 
-_ALIGNED = 58
-"""Characters up to which remarks beside commands stand in one column of a narrow window."""
+_ALIGNED = 100
+"""Characters up to which remarks beside commands stand in one column."""
 
 Row = tuple[str, str, str, str]
 """What, who, value, on which instances."""
 
 
-def print_totals(campaign: Campaign, store: Store) -> None:
-    """One line: how much was done."""
+def print_totals(campaign: Campaign, store: Store, shell: Shell) -> None:
+    """How much was done, and how to see what failed."""
     from heuresis.agent.progress import failures
+    from heuresis.evaluators.nouns import Status
 
     totals = store.totals(campaign.name)
     failed = sum(failures(totals.by_status).values())
-    share = f"{100 * failed / max(totals.entries, 1):.1f} % of {totals.entries:,} programs had no score"
-    say(f"{totals.evaluated:,} evaluations in {seconds_text(totals.active_seconds)}; {share}.")
+    refused = totals.by_status.get(Status.REFUSED.value, 0)
+    known = max(0, totals.entries - totals.evaluated - refused)
+    skipped = [f"{number:,} {why}" for number, why in ((known, "known already"), (refused, "refused")) if number]
+    rest = f" ({', '.join(skipped)})" if skipped else ""
+    done = f"{counted(totals.evaluated, 'evaluation')} in {seconds_text(totals.active_seconds)}"
+    say(f"{done}; {counted(totals.entries, 'program')} proposed{rest}.")
+    if failed:
+        share = f"{100 * failed / max(totals.entries, 1):.1f} %"
+        say(f"{share} of the programs had no score ({failed:,}): {shell.command('failures', campaign.name)}")
     if totals.calls:
-        faults = sum(totals.faults.values())
-        spent = f"{totals.tokens:,} tokens, {usd(totals.usd)}"
-        say(f"{totals.calls:,} calls to the model, {faults:,} of them faults; {spent}.")
+        faults = counted(sum(totals.faults.values()), "fault")
+        say(f"{counted(totals.calls, 'call')} to the model, {faults}; {totals.tokens:,} tokens, {usd(totals.usd)}.")
 
 
 def print_standing(campaign: Campaign, store: Store, between: Sequence[Row] = ()) -> str:
@@ -86,8 +93,7 @@ def print_next(commands: Sequence[tuple[str, str]]) -> None:
     """Commands to copy, with what each is for."""
     say()
     say("Next:", "bold")
-    longest = max(len(command) for command, _ in commands)
-    width = longest if longest <= _ALIGNED else 0
+    width = max((len(command) for command, _ in commands if len(command) <= _ALIGNED), default=0)
     for command, purpose in commands:
         say(f"  {command:<{width}}  # {purpose}")
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from heuresis.cli.exits import ExitCode
 from heuresis.cli.options import DEFAULT_STORAGE, Format, Formats, OwnCampaign, Storage
-from heuresis.cli.output import Column, print_rows, say
+from heuresis.cli.output import Column, counted, print_rows, say
 from heuresis.cli.show import ProgramId
 from heuresis.cli.stamp import tell_stamp
-from heuresis.cli.stores import open_store, short
+from heuresis.cli.stores import open_store, short, tell_campaign
 
 if TYPE_CHECKING:
     from heuresis.agent.verifying import Verification
@@ -30,6 +30,7 @@ def verify(
 
     with open_store(storage) as store:
         entry = store.entry(campaign, program_id)
+        tell_campaign(store, entry.campaign, program_id)
         program = entry.proposal.program
         if program is not None and not program.id.startswith(program_id.lower()):
             say(f"{program_id}: its text was changed in the store; it now has the id {program.id[:8]}.", "bold")
@@ -45,10 +46,11 @@ def verify(
 
 def _tell(program: str, done: Verification) -> None:
     if not done.differences:
-        what = f"{len(done.rows)} instances and the score" if done.rows else f"its end ({done.stored.status.value})"
+        played = f"{counted(len(done.rows), 'instance')} and the score"
+        what = played if done.rows else f"its end ({done.stored.status.value})"
         say(f"{short(program)}: {what} came out as stored, to the last bit.", "bold")
         return
-    say(f"{short(program)}: {len(done.differences)} differences.", "bold")
+    say(f"{short(program)}: {counted(len(done.differences), 'difference')}.", "bold")
     for words in done.differences:
         say(f"  {words}")
 

@@ -1,4 +1,4 @@
-"""`Archive`: a store to look at from Python. It changes nothing."""
+"""`Archive`: a store to look at from Python. Looking changes nothing that it holds."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Archive:
     @in_python()
     def top(self, count: int = 10, problem: ProblemLike | None = None, campaign: str | None = None) -> list[Found]:
         """The best programs, each once, best first; fewer where there are fewer."""
-        if count < 1:
+        if type(count) is not int or count < 1:
             raise ConfigError("count", "a whole number above 0", count)
         ranked = []
         for record in self._chosen(problem, campaign):
@@ -62,17 +62,22 @@ class Archive:
 
     @in_python()
     def get(self, id: str, campaign: str | None = None) -> Found:
-        """The program whose id begins so (4 digits or more), as in the campaign, or in the one where it did best."""
-        names = [campaign] if campaign is not None else self._store.campaigns_with(id)
-        entries = [self._store.entry(self._one(name).name, id) for name in names]
-        if not entries:
-            raise ConfigError("id", "a program with a verdict", id)
-        best = max(entries, key=lambda e: e.evaluation.score.value if e.evaluation.score else float("-inf"))
-        return found_of(self._store, self._one(best.campaign), best)
+        """The program whose id begins so (4 digits or more), as in the campaign, or in the one where it did best.
+
+        Without `campaign`, campaigns whose programs report their own scores count only where no other has the program;
+        of campaigns whose scores cannot be compared, those of the newest one's problem, code and settings count.
+        """
+        entry = self._store.entry(None if campaign is None else self._one(campaign).name, id)
+        return found_of(self._store, self._one(entry.campaign), entry)
 
     def entries(self, campaign: str | None = None) -> Iterator[Found]:
-        """Everything that was proposed and judged, in commit order, failures too; a page in memory at a time."""
+        """Everything that was proposed and judged, in commit order, failures too; a page in memory at a time.
+
+        Campaigns whose programs report their own scores are left out unless they are named.
+        """
         for record in self._named(campaign):
+            if campaign is None and record.self_reported:
+                continue
             for entry in self._store.entries(record.name):
                 yield found_of(self._store, record, entry)
 
@@ -81,7 +86,10 @@ class Archive:
         return [look for record in self._named(campaign) for look in self._store.looks(record.name)]
 
     def to_dataframe(self, campaign: str | None = None) -> DataFrame:
-        """A row per entry, as a pandas DataFrame. Needs the extra `dataframe`: pip install 'heuresis[dataframe]'."""
+        """A row for each of `entries`, as a pandas DataFrame.
+
+        Needs the extra `dataframe`: pip install 'heuresis[dataframe]'.
+        """
         from heuresis.library.frame import dataframe
 
         return dataframe(self.entries(campaign))
@@ -140,7 +148,8 @@ def open(url: str = DEFAULT_STORAGE) -> Archive:
 
         rule = heuresis.open("sqlite:///heuresis.db").best("online_bin_packing").load()
 
-    Raises ConfigError where there is no store. The environment variable HEURESIS_STORAGE is the command line's alone.
+    A store that an older Heuresis made is brought up to date first, once; nothing else is ever written. Raises
+    ConfigError where there is no store. The environment variable HEURESIS_STORAGE is the command line's alone.
     """
     return Archive(Store.open(url, create=False))
 
@@ -151,8 +160,7 @@ def _is_of(record: CampaignRecord, problem: ProblemLike) -> bool:
 
 def _agreeing(records: list[CampaignRecord], key: str) -> list[CampaignRecord]:
     """The records, which are of one problem with one code and one set of settings; scores of others do not compare."""
-    kinds = {(record.problem, record.problem_hash, repr(record.config.get("settings"))) for record in records}
-    if len(kinds) > 1:
+    if len({record.scale for record in records}) > 1:
         hint = "Their problems differ in name, code or settings, so their scores cannot be compared."
         expected = "the name of one problem, or campaign=NAME" if key == "problem" else "the name of one"
         raise ConfigError(key, expected, f"several campaigns: {_names(records)}", hint)

@@ -16,6 +16,7 @@ ProblemLike = str | type[Problem]
 Source = str | Path | Program
 """The text of a program, the path of its file, or a Program of one or several files."""
 _MAX_BYTES = 10 << 20
+_A_PATH = "A file is given as pathlib.Path(%r)."
 
 
 def problem_name(problem: ProblemLike) -> str:
@@ -32,6 +33,8 @@ def program_of(source: Source) -> Program:
     if isinstance(source, Program):
         return source
     if isinstance(source, str):
+        if source.endswith(".py") and "\n" not in source and os.path.isfile(source):
+            raise ConfigError("source", "the text of a program", f"the name of a file: {source}", _A_PATH % source)
         return Program.of(source)
     if not isinstance(source, os.PathLike):
         raise ConfigError("source", "text, a pathlib.Path or a heuresis.Program", source)
@@ -44,6 +47,19 @@ def program_of(source: Source) -> Program:
         raise ConfigError("source", "a file that can be read", f"{source}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError("source", "a Python file (UTF-8 text)", f"{source}, which is binary") from error
+
+
+def check_whole(key: str, value: object) -> None:
+    """Raises ConfigError for anything that is no whole number."""
+    if type(value) is not int:
+        raise ConfigError(key, "a whole number", value)
+
+
+def check_flags(**flags: object) -> None:
+    """Raises ConfigError for anything that is neither True nor False: a text such as "no" would count as True."""
+    for key, value in flags.items():
+        if not isinstance(value, bool):
+            raise ConfigError(key, "True or False", value)
 
 
 def texts(key: str, settings: Mapping[str, object] | None) -> dict[str, str]:

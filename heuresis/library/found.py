@@ -15,6 +15,7 @@ from heuresis.errors import ConfigError
 from heuresis.evaluators.catalog import problem_class
 from heuresis.evaluators.nouns import Status
 from heuresis.evaluators.problem import Objective, Problem
+from heuresis.library.arguments import check_flags
 from heuresis.library.mistakes import check_started, in_python
 from heuresis.program import MAIN_FILE, Program
 
@@ -92,6 +93,7 @@ class Found:
         from heuresis.library.loading import load
 
         check_started("load")
+        check_flags(trusted=trusted, unsafe_no_sandbox=unsafe_no_sandbox)
         record, program = self._record(), self.program
         config = record.config.get("settings")
         settings = {str(k): str(v) for k, v in config.items()} if isinstance(config, Mapping) else {}
@@ -120,6 +122,7 @@ class Found:
         from heuresis.agent.exporting import export
 
         check_started("export")
+        check_flags(single_file=single_file, force=force, unverified=unverified)
         options = {"single_file": single_file, "force": force, "unverified": unverified}
         with in_python():
             return export(self._store, self._record(), self._entry, folder, name=name, **options)

@@ -6,6 +6,7 @@ seconds, at the end.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import queue
 import threading
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from heuresis.agent.progress import Progress
 from heuresis.archive.records import CampaignRecord, Entry
 from heuresis.archive.store import Store
-from heuresis.errors import ConfigError
+from heuresis.errors import ConfigError, Unavailable
 from heuresis.library.found import Found, found_of
 from heuresis.plugins import cause_of, resolve
 
@@ -69,20 +70,25 @@ class Hook:
 
 
 _Call = Callable[[Hook], object]
-
-
-def _judged(found: Found) -> _Call:
-    return lambda hook: hook.judged(found)
+_VERDICTS: tuple[str, _Call] = ("judged", lambda hook: None)
+"""In the queue: verdicts are due."""
 
 
 class Dispatch:
-    """Hands what happens to hooks, from the search's thread to theirs."""
+    """Hands what happens to hooks, from the search's thread to theirs.
+
+    What waits takes no room, however long a hook hangs: each verdict is read from the store when its turn comes.
+    """
 
     def __init__(self, hooks: Sequence[Hook], store: Store, grace_seconds: float = GRACE_SECONDS) -> None:
         self._hooks = tuple(hooks)
         self._store = store
         self._grace_seconds = grace_seconds
         self._calls: queue.SimpleQueue[tuple[str, _Call] | None] = queue.SimpleQueue()
+        self._told_to = self._due_to = 0
+        """Sequence numbers of verdicts: the last that was told, the last that is to be."""
+        self._due = self._delivered = 0
+        self._verdicts_queued = False
         self._latest: Progress | None = None
         self._told: set[tuple[int, str]] = set()
         self._troubles: deque[Mapping[str, str]] = deque()
@@ -101,11 +107,12 @@ class Dispatch:
             return
         if self._record is None:
             self._record = self._store.campaign(entries[0].campaign)
+            self._told_to = entries[0].sequence - 1
         self._keep_troubles(entries[0].campaign)
-        for entry in entries:
-            if self._record is not None:
-                found = found_of(self._store, self._record, entry)
-                self._put("judged", _judged(found))
+        self._due_to, self._due = entries[-1].sequence, self._due + len(entries)
+        if not self._verdicts_queued:
+            self._verdicts_queued = True
+            self._calls.put(_VERDICTS)
 
     def progressed(self, now: Progress) -> None:
         """`heuresis.agent.loop.Observer`. One that comes before the last was told takes its place."""
@@ -127,7 +134,7 @@ class Dispatch:
         if self._thread.is_alive():
             self._abandoned = True
             left = f"hooks were still at work {self._grace_seconds:g} s after the end and are not waited for"
-            _log.warning("%s; about %d calls were not made", left, self._calls.qsize())
+            _log.warning("%s; %d verdicts were not told to all of them", left, self._due - self._delivered)
             self._troubles.append({"hook": "", "method": "", "error": left})
         self._keep_troubles(campaign)
 
@@ -143,10 +150,31 @@ class Dispatch:
     def _work(self) -> None:
         while (item := self._calls.get()) is not None and not self._abandoned:
             method, call = item
+            if item is _VERDICTS:
+                self._tell_verdicts()
+                continue
             for hook in self._hooks:
                 self._call(hook, method, call)
             if method == "progressed":
                 self._latest = None
+
+    def _tell_verdicts(self) -> None:
+        """All that are due."""
+        self._verdicts_queued = False  # one that is committed from here on asks for another round
+        try:
+            for entry in self._store.entries(self._record.name if self._record else "", self._told_to):
+                if self._abandoned or entry.sequence > self._due_to:
+                    return
+                self._tell(entry)
+        except Unavailable as error:  # the file is gone; the search finds that out by itself
+            _log.warning("verdicts cannot be read for hooks: %s", error)
+
+    def _tell(self, entry: Entry) -> None:
+        if self._record is not None:
+            found = found_of(self._store, self._record, entry)
+            for hook in self._hooks:
+                self._call(hook, "judged", lambda hook: hook.judged(found))
+        self._told_to, self._delivered = entry.sequence, self._delivered + 1
 
     def _call(self, hook: Hook, method: str, call: _Call) -> None:
         try:
@@ -184,6 +212,7 @@ def load_hook(name: str) -> Hook:
     object of one. Raises ConfigError."""
     found = resolve("--hook", "hooks", name, {}, "a hook")
     if isinstance(found, type) and issubclass(found, Hook):
+        _check_no_arguments(found)
         try:
             found = found()
         # The user's own constructor may raise anything; it is told in words and with its cause.
@@ -192,3 +221,19 @@ def load_hook(name: str) -> Hook:
     if not isinstance(found, Hook):
         raise ConfigError("--hook", "a class derived from heuresis.Hook, or an object of one", name)
     return found
+
+
+def _check_no_arguments(kind: type[Hook]) -> None:
+    """Raises ConfigError for a class that cannot be called without arguments."""
+    try:
+        inspect.signature(kind).bind()
+    except ValueError:  # it does not tell its arguments; calling it will
+        return
+    except TypeError:
+        name = kind.__name__
+        raise ConfigError(
+            "--hook",
+            "a hook that can be made without arguments",
+            f"{name}, which needs some",
+            f"Make an object of {name} in its file and name that object.",
+        ) from None

@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from heuresis.errors import ConfigError, Unavailable
 from heuresis.evaluators.nouns import Status
@@ -15,8 +15,10 @@ from heuresis.evaluators.player import ProgramFailed, failure_of
 from heuresis.evaluators.referee import STATUS_OF
 from heuresis.evaluators.signature import EntryPoint
 from heuresis.program import Limits, Program
+from heuresis.sandbox.luggage import Luggage
 from heuresis.sandbox.protocol import Call, Ending, JailEnded, RemoteHandle
 from heuresis.sandbox.session import JailSession
+from heuresis.sandbox.wire import CannotCross
 from heuresis.sandbox.worker import JailWorker, open_worker
 
 _SEED = 0
@@ -51,6 +53,9 @@ class JailObject:
             raise AttributeError(name)
         return lambda *args, **kwargs: self._jail.call(Told(name, [args], kwargs, target=self))[0]
 
+    def __reduce__(self) -> NoReturn:
+        stays()
+
 
 @dataclass
 class _Process:
@@ -80,7 +85,7 @@ class Jail:
         allow_none: bool,
     ) -> None:
         self._program = program
-        self._names = [entry.name for entry in entries]
+        self._parameters = {entry.name: [one.name for one in entry.parameters] for entry in entries}
         self._runtime = runtime
         self._limits = limits
         self._isolation = isolation
@@ -108,6 +113,9 @@ class Jail:
             except JailEnded as ended:
                 self._end()
                 raise _failure(ended) from ended
+            except CannotCross as error:
+                self._end()
+                raise _mistake(told, self._parameters, error) from error
             except BaseException:  # Ctrl-C, a callable of the caller's: it may have left half a message behind
                 self._end()
                 raise
@@ -119,7 +127,9 @@ class Jail:
             self._dropped.append(handle)
 
     def close(self) -> None:
-        """End the process. Nothing happens the second time."""
+        """End the process. Nothing happens the second time, and after a fork: the process is the parent's."""
+        if self._process.owner != os.getpid():
+            return
         with self._lock:
             self._closed = True
             self._end()
@@ -154,16 +164,20 @@ class Jail:
     def _free_dropped(self) -> None:
         dropped, self._dropped = self._dropped, []
         dropped = [one for one in dropped if one.number in self._kept]
-        if dropped and self._process.session is not None:
+        if not dropped or self._process.session is None:
+            return
+        try:
             self._process.session.free(dropped)
             self._kept -= {one.number for one in dropped}
+        except JailEnded:  # it died between two calls: the next one gets a fresh process
+            self._end()
 
     def _begin(self) -> JailSession:
         process = self._process
         if process.worker is None:
             process.worker = open_worker(self._runtime, self._isolation, allow_none=self._allow_none)
         try:
-            process.session = process.worker.start(self._program, self._names, self._limits, _SEED)
+            process.session = process.worker.start(self._program, list(self._parameters), self._limits, _SEED)
         except JailEnded as ended:
             raise _failure(ended) from ended
         return process.session
@@ -181,3 +195,26 @@ def _failure(ended: JailEnded) -> Exception:
     if ended.ending is Ending.UNAVAILABLE:
         return Unavailable(ended.reason)
     return ProgramFailed(STATUS_OF[ended.ending], ended.reason, ended.output)
+
+
+def stays() -> NoReturn:
+    """Raises ConfigError: what was loaded belongs to its process and is not pickled or copied."""
+    hint = "Hand over its code (found.code) or its id, and load it there."
+    raise ConfigError("load", "a program that stays in the process that loaded it", "one to be pickled or copied", hint)
+
+
+def _mistake(told: Told, parameters: Mapping[str, Sequence[str]], error: CannotCross) -> ConfigError:
+    """Names the argument that cannot be copied into the jail."""
+    names = parameters.get(told.name, ()) if told.target is None else ()
+    for args in told.arguments:
+        places = [*names[: len(args)], *(f"argument {n + 1}" for n in range(len(names), len(args)))]
+        for name, value in (*zip(places, args, strict=True), *told.kwargs.items()):
+            try:
+                Luggage().encode([value])
+            except CannotCross as why:
+                return _cannot(name, why)
+    return _cannot("arguments", error)
+
+
+def _cannot(name: str, why: CannotCross) -> ConfigError:
+    return ConfigError(name, "what can be copied: numbers, text, lists, dicts with text as keys, arrays", str(why))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from heuresis.agent import judging
 from heuresis.errors import ConfigError
 from heuresis.evaluators.nouns import Evaluation, Tier
-from heuresis.library.arguments import ProblemLike, Source, problem_name, program_of, texts
+from heuresis.library.arguments import ProblemLike, Source, check_flags, problem_name, program_of, texts
 from heuresis.library.mistakes import check_started, in_python
 
 _OPEN = (Tier.TRAIN, Tier.VALID)
@@ -42,6 +42,7 @@ def evaluate(
     Raises ConfigError for a mistake, Unavailable without a jail.
     """
     check_started("evaluate")
+    check_flags(unsafe_no_sandbox=unsafe_no_sandbox)
     if tier not in _OPEN:
         raise ConfigError("tier", "valid or train", tier, "Held-out tiers belong to campaigns: heuresis test.")
     program = program_of(source)

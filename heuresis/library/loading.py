@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, NoReturn, Protocol, Self
 
 from heuresis.errors import ConfigError
 from heuresis.evaluators.catalog import load_problem
 from heuresis.evaluators.signature import EntryPoint
-from heuresis.library.jail import Jail, Told
+from heuresis.library.jail import Jail, Told, stays
 from heuresis.library.mistakes import in_python
 from heuresis.library.trusted import Module
 from heuresis.program import Program
@@ -51,6 +51,9 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<{self._entry.signature}>"
+
+    def __reduce__(self) -> NoReturn:
+        stays()
 
 
 class Loaded:
@@ -107,6 +110,9 @@ class Loaded:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        stays()
 
     def __repr__(self) -> str:
         return f"<Loaded {self._name}: {'; '.join(one._entry.signature for one in self._functions.values())}>"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from heuresis.errors import ConfigError
 from heuresis.evaluators.serve import in_referee
-from heuresis.plugins import being_loaded
+from heuresis.plugins import StartedWhileLoaded, being_loaded
 
 _RENAMED = {"set": "settings", "method-set": "method_settings", "hook": "hooks"}
 _OPTION = re.compile(r"--new NAME|--set (\w+)|--method-set ([\w.]+)|--([a-z][a-z-]*)")
@@ -30,19 +30,13 @@ def in_python() -> Iterator[None]:
 def check_started(what: str) -> None:
     """Raises ConfigError when `what` is called by a file that is only being imported for what it defines."""
     if in_referee() or being_loaded():
-        raise ConfigError(
-            what,
-            'a script that calls it under `if __name__ == "__main__":`',
-            "a call while the file is imported",
-            "The referee imports the file that defines a problem; without that line it would start the search again.",
-        )
+        raise StartedWhileLoaded(what)
 
 
 def _translate(error: ConfigError) -> None:
     """In place: the error keeps its type, its cause and its traceback."""
     for part in ("key", "expected", "hint"):
-        if hasattr(error, part):  # one that came from a referee is nothing but a text
-            setattr(error, part, _words(getattr(error, part)))
+        setattr(error, part, _words(getattr(error, part)))
     error.args = tuple(_words(one) if isinstance(one, str) else one for one in error.args)
 
 

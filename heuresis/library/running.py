@@ -15,7 +15,7 @@ from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
 from heuresis.library import planning
 from heuresis.library.archive import Archive
-from heuresis.library.arguments import ProblemLike, problem_name, texts
+from heuresis.library.arguments import ProblemLike, check_flags, check_whole, problem_name, texts
 from heuresis.library.defaults import DEFAULT_STORAGE
 from heuresis.library.driving import drive, stopping
 from heuresis.library.hooks import Hook, checked_hooks
@@ -88,6 +88,8 @@ def run(
     calls it under `if __name__ == "__main__":`, because the referee imports the script that defines a problem.
     """
     check_started("run")
+    check_whole("seed", seed)
+    check_flags(stream=stream, unsafe_no_sandbox=unsafe_no_sandbox)
     observers = checked_hooks(hooks)
     budget = Budget(evaluations, minutes, target, patience, max_usd, max_tokens, max_calls)
     asking = asking_of(model, api_base, price, stream, concurrency, call_seconds, prompts)
@@ -149,6 +151,6 @@ def asking_of(
 
 def checked_workers(workers: int | None) -> int:
     """Referees; by default one per core."""
-    if workers is not None and not 1 <= workers <= 1024:
+    if workers is not None and (type(workers) is not int or not 1 <= workers <= 1024):
         raise ConfigError("workers", "a whole number from 1 to 1024", workers)
     return workers or planning.cores()

@@ -24,12 +24,20 @@ from heuresis.agent.run import begun
 from heuresis.agent.syntax_normal import normal_hash
 from heuresis.archive.records import Brief, Entry, Proposal
 from heuresis.archive.store import Store
-from heuresis.errors import ConfigError
+from heuresis.errors import ConfigError, Unavailable
 from heuresis.evaluators import jobs
 from heuresis.evaluators.nouns import Evaluation, Status
 from heuresis.library import planning
 from heuresis.library.archive import Archive
-from heuresis.library.arguments import ProblemLike, Source, problem_name, program_of, texts
+from heuresis.library.arguments import (
+    ProblemLike,
+    Source,
+    check_flags,
+    check_whole,
+    problem_name,
+    program_of,
+    texts,
+)
 from heuresis.library.defaults import DEFAULT_METHOD, DEFAULT_STORAGE
 from heuresis.library.found import Found, found_of
 from heuresis.library.mistakes import check_started, in_python
@@ -74,6 +82,9 @@ class Search:
         unsafe_no_sandbox: bool = False,
     ) -> None:
         check_started("Search")
+        check_whole("seed", seed)
+        check_flags(unsafe_no_sandbox=unsafe_no_sandbox)
+        sides = checked_workers(workers)
         own = texts("settings", settings), texts("method_settings", method_settings)
         self._campaign = planning.checked(
             Campaign(
@@ -89,7 +100,7 @@ class Search:
             )
         )
         self.finished = ""
-        """Why the method has no question left, in words; empty while it may have one."""
+        """Why the method had no question left when it was asked last, in words; empty while it may have one."""
         self._token = uuid.uuid4().hex
         self._lock = threading.RLock()
         self._open: dict[int, Question] = {}
@@ -97,7 +108,7 @@ class Search:
         self._judging: dict[str, Future[Evaluation]] = {}
         self._closing = ExitStack()
         try:
-            self._start(storage, checked_workers(workers))
+            self._start(storage, sides)
         except BaseException:
             self._closing.close()
             raise
@@ -133,6 +144,7 @@ class Search:
         """What to build on next. None while the method waits for open questions, and when `finished` says why."""
         with self._lock:
             self._check_open()
+            self.finished = ""
             number = self._store.totals(self._name).briefs
             step = self._bench.step(number, self._marks, list(self._in_flight.values()), self._seeds)
             if isinstance(step.action, Turn):
@@ -153,7 +165,8 @@ class Search:
 
         A program that fails, or is refused before it runs, comes back with its status and reason. One that the campaign
         has judged already is not judged again. Raises ConfigError for a question that is not open, and Unavailable when
-        a part of ours stays gone: then the program is kept, and judged when the campaign goes on.
+        a part of ours stays gone, or the search is closed meanwhile: then the program is kept, and judged when the
+        campaign goes on.
         """
         program = program_of(source)
         with self._lock:
@@ -186,12 +199,15 @@ class Search:
         return self._judge(brief, proposal)
 
     def close(self) -> None:
-        """Close open questions, end the referees, let go of the campaign. Nothing happens the second time."""
+        """Close open questions, end the referees, let go of the campaign. Nothing happens the second time.
+
+        A `tell` or `add` that still waits for its verdict on another thread raises Unavailable.
+        """
         with self._lock:
             for question in list(self._open.values()):
                 self.drop(question)
-            self._closing.close()
             self._token = ""
+            self._closing.close()
 
     def __enter__(self) -> Self:
         return self
@@ -207,6 +223,10 @@ class Search:
     def _check_open(self) -> None:
         if not self._token:
             raise ConfigError("search", "one that is open", "one that was closed", "Open it again: it goes on.")
+
+    def _check_going(self) -> None:
+        if not self._token:
+            raise Unavailable("the search was closed first. The program is kept, and judged when the campaign goes on")
 
     def _take(self, question: Question) -> Brief:
         """The brief of an open question of ours, which is open no longer."""
@@ -235,6 +255,7 @@ class Search:
             return self._commit(brief, refused, "", False, started)
         key = self._bench.key(program)
         with self._lock:
+            self._check_going()
             known = self._store.reusable(key, self._name)
             twin = self._judging.get(key)
             if known is None and twin is None:
@@ -253,6 +274,7 @@ class Search:
     def _commit(self, brief: Brief, evaluation: Evaluation, key: str, reused: bool, started: float) -> Found:
         """The verdict and the end of its brief, in one durable transaction."""
         with self._lock:
+            self._check_going()
             with self._store.transaction(durable=True) as transaction:
                 seconds = time.monotonic() - started
                 entry: Entry = transaction.add_verdict(

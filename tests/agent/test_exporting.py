@@ -23,7 +23,6 @@ from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
 from heuresis.evaluators.nouns import Score, Status, Tier
 from heuresis.program import Program
-from heuresis.sandbox import worker
 
 spec = importlib.util.spec_from_file_location("exports", Path(__file__).with_name("exports.py"))
 exports = importlib.util.module_from_spec(spec)
@@ -70,10 +69,10 @@ def test_callables_seeds_objects_and_classes_are_replayed_without_heuresis(packa
     [
         ("best = x", "best = x + 1e-9"),
         ("f(x) < f(best)", "f(best) > f(x)"),
-        ("range(budget)", "range(budget - 1)"),
         ("range(budget)", "range(budget + 1)"),
-        ("random.random()", "random.uniform(0, 2)"),
-        ("self.total + x", "self.total - x"),
+        pytest.param("range(budget)", "range(budget - 1)", marks=pytest.mark.slow),
+        pytest.param("random.random()", "random.uniform(0, 2)", marks=pytest.mark.slow),
+        pytest.param("self.total + x", "self.total - x", marks=pytest.mark.slow),
         ('"bytes": b"abc"', '"bytes": "abc"'),
         ("list(", "tuple("),
     ],
@@ -260,20 +259,12 @@ def test_a_name_that_pip_or_python_would_not_take_is_refused(tiny, tmp_path, nam
 
 
 def test_only_a_former_export_is_replaced_and_only_by_force(tiny, tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    exported(tiny, folder, unverified=True)
-    (folder / "note").write_text("mine")
-    with pytest.raises(ConfigError, match="a new or empty folder"):
-        exported(tiny, folder, unverified=True)
-    exported(tiny, folder, unverified=True, force=True)
-    assert not (folder / "note").exists()
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.tex").write_text("years of work")
     with pytest.raises(ConfigError, match="all that --force replaces"):
         exported(tiny, other, unverified=True, force=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "out"]
+    assert (other / "thesis.tex").read_text() == "years of work"
 
 
 def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tiny, tmp_path):
@@ -306,10 +297,6 @@ def test_a_rule_with_thousands_of_calls_is_replayed_within_the_budget(tmp_path):
     assert done.recorded_calls > 10_000
     tested = exports.run_own_tests(tmp_path / "out", tmp_path)
     assert tested.returncode == 0, tested.stdout
-
-
-def test_the_replay_runs_with_what_the_jail_had_set():
-    assert replay.ENVIRONMENT.items() <= worker._ENVIRONMENT.items()
 
 
 @pytest.mark.slow

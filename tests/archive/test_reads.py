@@ -126,6 +126,26 @@ def test_a_program_proposed_without_a_verdict_ends_its_line(store, make):
     assert [kin.program for kin in store.lineage("packing", make.program(2.0).id)] == [make.program(2.0).id]
 
 
+def test_a_refereed_verdict_comes_before_one_that_the_program_reported(store, make):
+    store.create_campaign(make.record("told", config={**make.record().config, "self_reported": True}))
+    first = make.add(store, 1.0)
+    identity = first.proposal.program.id
+    make.add(store, 1.0, make.scored(99.0, self_reported=True), campaign="told")
+    assert store.entry(None, identity) == store.entry("packing", identity)
+    assert store.entry("told", identity).evaluation.score.value == 99.0
+
+
+def test_scores_of_two_problems_are_not_compared_the_newest_one_is_meant(store, make):
+    identity = make.program(1.0).id
+    make.add(store, 1.0, make.scored(7.0))
+    for name, value in (("other", 5.0), ("another", 6.0)):
+        store.create_campaign(make.record(name, problem="circle_packing", problem_hash="cd" * 32))
+        make.add(store, 1.0, make.scored(value), campaign=name)
+    assert store.entry(None, identity).campaign == "another"
+    make.add(store, 1.0, make.scored(9.0, quarantine="too good"), campaign="other")
+    assert store.entry(None, identity).campaign == "another"
+
+
 def test_the_family_of_a_program_is_that_of_one_campaign(store, make):
     """Scores of two campaigns are of different instances and never stand in one table."""
     store.create_campaign(make.record("second"))

@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+import pytest
+
 from heuresis.program import Limits
 from heuresis.sandbox.runtime import find_installation
 from tests.attacks.arena import ROOT, Arena
@@ -58,6 +60,8 @@ def f(names):
 
 
 def test_a01_folders_of_installed_packages_show_those_of_the_runtime_and_no_others(arena: Arena) -> None:
+    if arena.tier == "landlock":
+        pytest.skip("not promised by landlock: names of what is installed can be learnt, contents cannot")
     found = find_installation(("numpy",))
     text = """
 import os

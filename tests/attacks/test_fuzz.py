@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import gc
 import os
 import struct
 import threading
@@ -261,3 +263,18 @@ def test_a06_uses_of_our_function_come_one_at_a_time_and_in_order(order: tuple[i
     with hostile_session([Chunk(burst)]) as session, pytest.raises(JailEnded, match="out of order"):
         session.call([Call("f", (used.append,))])
     assert used == []
+
+
+def test_a28_a_session_that_has_ended_holds_no_memory() -> None:
+    """Nothing of it waits for the collector of cycles, which may come late."""
+    stream = [Chunk(struct.pack("<I", 4 << 20) + bytes(3 << 20))]
+    asked(stream)
+    gc.disable()
+    try:
+        before = resident_kilobytes()
+        for _ in range(60):
+            with hostile_session(stream) as session, contextlib.suppress(JailEnded):
+                session.call([Call("f")])
+        assert resident_kilobytes() - before < 60_000
+    finally:
+        gc.enable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,10 @@ def test_with_every_defence_the_attacks_fail(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.defence)
 def test_without_a_defence_an_attack_succeeds(tmp_path: Path, mutation: Mutation) -> None:
     mutated_copy(tmp_path, mutation)
+    if mutation.hangs:
+        with pytest.raises(subprocess.TimeoutExpired):
+            attacked(tmp_path, mutation.attacks, timeout=60)
+        return
     done = attacked(tmp_path, mutation.attacks)
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-1000:]
     assert re.search(r"\d+ (failed|error)", done.stdout), done.stdout[-3000:]

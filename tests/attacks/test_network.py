@@ -12,7 +12,7 @@ from heuresis.program import Limits, Program
 from tests.attacks.arena import Arena, descendants
 
 
-def test_a21_a_stand_in_for_the_docker_socket_hears_nothing(arena: Arena, tmp_path: Path) -> None:
+def test_a21_a_stand_in_for_a_daemons_socket_hears_nothing(arena: Arena, tmp_path: Path) -> None:
     text = """
 import os, socket
 def f(paths):

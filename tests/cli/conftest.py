@@ -74,7 +74,7 @@ class Campaign:
 @pytest.fixture(scope="session")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     folder = tmp_path_factory.mktemp("campaign")
-    done = run_command("run", TINY, "--evaluations", "30", "--workers", "1", cwd=folder)
+    done = run_command("run", TINY, "--evaluations", "100", "--workers", "1", cwd=folder)
     assert done.returncode == 0, done.stderr
     top = json.loads(run_command("top", "-n", "100", "--format", "json", cwd=folder).stdout)
     seed = next(row["id"] for row in top if row["operator"] == "seed")

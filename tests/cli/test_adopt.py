@@ -99,6 +99,17 @@ def test_check_judges_once_and_stores_nothing(command: Any, tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+def test_a_program_that_is_no_python_is_told_by_its_file(command: Any, tmp_path: Path) -> None:
+    (tmp_path / "initial_program.py").write_text("def f(:\n")
+    (tmp_path / "evaluator.py").write_text("def evaluate(path):\n    return {'a': 1.0}\n")
+    done = command("adopt", str(tmp_path), "--check", cwd=tmp_path)
+    assert done.returncode != 0
+    last = done.stdout.rstrip("\n").splitlines()[-1]
+    assert last.startswith("initial_program.py: refused: not valid Python")
+    assert done.stdout.endswith(f"{last}\n")
+    assert not done.stdout.endswith("\n\n")
+
+
 def test_a_folder_that_is_none_is_one_sentence(command: Any, tmp_path: Path) -> None:
     done = command("adopt", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 2

@@ -18,6 +18,13 @@ def test_it_writes_a_package_and_says_how_to_try_it(campaign: Any, command: Any,
     assert (tmp_path / "my rule" / "pyproject.toml").exists()
 
 
+def test_the_way_to_try_it_is_a_path_to_pip_and_not_the_name_of_a_project(own: Any, command: Any) -> None:
+    done = command("export", own.best[:8], "-o", "rule", "--unverified", cwd=own.folder)
+    assert done.returncode == 0, done.stderr
+    assert "  ./rule/.venv/bin/pip install './rule[test]'\n" in done.stdout
+    assert "  ./rule/.venv/bin/pytest ./rule/tests" in done.stdout
+
+
 def test_it_writes_one_file(campaign: Any, command: Any, tmp_path: Any) -> None:
     words = ("export", campaign.best[:8], "--single-file", "-o", str(tmp_path / "rule.py"))
     assert command(*words, cwd=campaign.folder).returncode == 0

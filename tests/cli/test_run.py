@@ -44,11 +44,12 @@ def interrupted(
 
 
 def test_a_run_that_is_no_terminal_prints_lines_and_ends_with_a_table_and_three_commands(campaign: Any) -> None:
-    assert re.search(r"\d+ of 30 evaluations .* best [0-9a-f]{8} .* ± .* \(valid, 4\)", campaign.printed)
-    assert "Finished: budget of 30 evaluations spent." in campaign.printed
+    assert re.search(r"\d+ of 100 evaluations .* best [0-9a-f]{8} .* ± .* \(valid, 4\)", campaign.printed)
+    assert "Finished: budget of 100 evaluations spent." in campaign.printed
     assert re.search(rf"best found +{campaign.best[:8]}.* valid, 8 instances", campaign.printed)
     assert re.search(r"seed +zero .* valid, 4 instances", campaign.printed)
     assert "\x1b" not in campaign.printed
+    assert "warming up\n" in campaign.printed  # nothing is compiled for it
     assert len(campaign.printed.partition("Next:\n")[2].splitlines()) == 3
 
 
@@ -64,17 +65,17 @@ def test_the_same_command_on_a_finished_campaign_says_so_and_runs_nothing(
     campaign: Any, command: Any, tiny: str
 ) -> None:
     before = campaign.json("campaigns")[0]["evaluations"]
-    done = command("run", tiny, "--evaluations", "30", cwd=campaign.folder)
+    done = command("run", tiny, "--evaluations", "100", cwd=campaign.folder)
     assert done.returncode == 0
-    assert "is finished: budget of 30 evaluations spent" in done.stdout
-    assert "--evaluations 300" in done.stdout
+    assert "is finished: budget of 100 evaluations spent" in done.stdout
+    assert "--evaluations 1000" in done.stdout
     assert "warming up" not in done.stdout
     assert campaign.json("campaigns")[0]["evaluations"] == before
 
 
 def test_without_any_limit_a_finished_campaign_keeps_its_own(campaign: Any, command: Any, tiny: str) -> None:
     done = command("run", tiny, cwd=campaign.folder)
-    assert "is finished: budget of 30 evaluations spent" in done.stdout
+    assert "is finished: budget of 100 evaluations spent" in done.stdout
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(

@@ -148,6 +148,7 @@ def test_evaluators_may_start_processes_threads_and_alarms_and_write_files() -> 
         ("{'accuracy': 1.0, 'speed': float('inf')}", Status.INVALID, "whose mean is the score"),
         ("{'error': 'it fell over', 'combined_score': 0.0}", Status.SCORED, ""),
         ("{'label': 'only words'}", Status.INVALID, "reported no number"),
+        ("{'combined_score': 10**400}", Status.INVALID, "combined_score is not a finite number"),
         ("[1.0]", Status.CRASHED, "not a mapping"),
         ("exit(3)", Status.CRASHED, "sys.exit(3) was called"),
         ("{}['missing']", Status.CRASHED, "KeyError"),

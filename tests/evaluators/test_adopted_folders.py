@@ -8,6 +8,9 @@ import pytest
 
 from heuresis.errors import ConfigError
 from heuresis.evaluators.adopted.folder import MAX_CHARACTERS, read_folder
+from heuresis.evaluators.adopted.problem import read_report
+from heuresis.evaluators.player import ProgramFailed
+from heuresis.evaluators.problem import Invalid
 
 PROGRAM, EVALUATOR = "def f():\n    return 1.0\n", "def evaluate(path):\n    return {'a': 1.0}\n"
 
@@ -90,6 +93,12 @@ def test_a_module_of_the_other_tool_that_has_no_stand_in_is_named(folder: Path) 
         ("evaluator: 3", "config.yaml, evaluator: expected keys with values"),
         ("evaluator: {timeout: soon}", "evaluator.timeout: expected a number"),
         ("evaluator: {timeout: 0}", "evaluator.timeout: expected seconds above 0"),
+        ("evaluator: {timeout: 1.0e+9}", "evaluator.timeout: expected seconds above 0 and at most 1,000,000"),
+        (f"evaluator: {{timeout: {'9' * 400}}}", r"evaluator.timeout: expected a number, got 9{57}\.\.\."),
+        (f"evaluator: {{timeout: {'9' * 5000}}}", "config.yaml: expected a file that can be read as YAML"),
+        (f"prompt: {{system_message: [{'x, ' * 90}]}}", r"system_message: expected text, got \[[x', ]{56}\.\.\.$"),
+        ("seed: &a [1]\nother: *a\n", r"it uses an alias \(\*name\): write the value out"),
+        ("# " + "x" * (1 << 18), "config.yaml: expected at most 262,144 characters"),
         ("evaluator: {cascade_evaluation: 7}", "expected true or false"),
         ("evaluator: {cascade_thresholds: 7}", "expected a list of numbers"),
         ("evaluator: !!python/object/apply:os.getcwd []", "expected a file that can be read as YAML"),
@@ -107,3 +116,52 @@ def test_what_the_configuration_says_beside_judging_is_listed_as_ignored(folder:
     found = read_folder(str(folder))
     assert found.configuration.ignored == ("seed", "evaluator.max_retries")
     assert (found.configuration.timeout_seconds, found.message) == (9.0, "Do it.")
+
+
+def test_a_configuration_of_aliases_within_aliases_costs_nothing(folder: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 40)]
+    (folder / "config.yaml").write_text("\n".join([*lines, "prompt: {system_message: *a39}"]))
+    refused(folder, "it uses an alias")
+
+
+def test_a_configuration_beyond_a_link_that_leaves_the_folder_is_refused(folder: Path) -> None:
+    outside = folder.parent / f"{folder.name}-secret.yaml"
+    outside.write_text("prompt: {system_message: a secret}\n")
+    (folder / "config.yaml").symlink_to(outside)
+    refused(folder, r"a configuration that is a text file of the folder, got config.yaml \(a link that leaves")
+
+
+def test_keys_without_effect_are_told_in_a_short_line(folder: Path) -> None:
+    (folder / "config.yaml").write_text(f'"two\\nlines\\e[31m": 1\n{"k" * 100}: 2\n')
+    assert read_folder(str(folder)).configuration.ignored == ("two lines [31m", "k" * 57 + "...")
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"metrics": {f"m{n}": 1.0 for n in range(201)}}, "201 metrics and no combined_score; a mean is taken of 200"),
+        ({"metrics": {"combined_score": 10**400}}, "combined_score is not a finite number"),
+        ({"metrics": {"combined_score": "7"}}, "combined_score is not a finite number"),
+        ({"metrics": {"combined_score": 1.0}, "wrong": ["no"]}, "something else where its words should be"),
+        ({"metrics": {"combined_score": 1.0}, "text": {"a": 1}}, "something else where its words should be"),
+        ({"metrics": {"combined_score": 1.0}, "wrong": "no"}, "incorrect: no"),
+        ({"metrics": [1.0]}, "no mapping of metrics"),
+    ],
+)
+def test_what_a_report_may_not_be_is_told(told: dict[str, object], why: str) -> None:
+    with pytest.raises((Invalid, ProgramFailed), match=why):
+        read_report(told)
+
+
+def test_a_score_counts_wherever_it_stands_among_many_metrics() -> None:
+    seen = read_report({"metrics": {**{f"m{n}": 5.0 for n in range(300)}, "combined_score": 2.0}})
+    assert seen.metrics["combined_score"] == 2.0
+    assert len(seen.metrics) == 201
+    assert "metrics left out: 100" in seen.feedback
+
+
+def test_a_mean_is_over_all_numbers_also_those_that_cannot_be_listed() -> None:
+    seen = read_report({"metrics": {"a": 1.0, "two\nlines": 2.0, "x" * 101: 6.0}, "text": "words"})
+    assert dict(seen.metrics) == {"a": 1.0, "combined_score": 3.0}
+    assert seen.feedback.startswith("words\nmetrics left out: 2 (")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from heuresis.errors import ConfigError
+from heuresis.errors import ConfigError, Unavailable
 from heuresis.evaluators import jobs
 from heuresis.evaluators.nouns import Status, Tier
 from heuresis.evaluators.pool import Pool
@@ -68,7 +70,20 @@ def test_closing_does_not_wait_for_a_program_that_runs(setup):
     futures = [pool.submit(endless) for _ in range(4)]
     pool.submit(job(1))
     pool.close()
-    assert not any(future.done() and future.exception() is None for future in futures)
+    for future in (*futures, pool.submit(job(2))):
+        with pytest.raises(Unavailable, match="closing"):
+            future.result(timeout=30)
+
+
+def test_a_program_that_was_at_work_when_the_pool_closed_has_no_verdict(setup):
+    pool = Pool(setup, 1)
+    pool.submit(job(1)).result()
+    running = pool.submit(jobs.Job({"program.py": "import time\ndef guess():\n    time.sleep(60)\n"}))
+    while not running.running():
+        time.sleep(0.01)
+    time.sleep(0.2)
+    pool.close()
+    assert isinstance(running.exception(timeout=30), Unavailable)
 
 
 def test_a_referee_refuses_a_problem_that_has_changed(setup):

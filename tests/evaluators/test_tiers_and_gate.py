@@ -40,10 +40,25 @@ def test_a_good_program_passes_the_gate():
         ("#" * (MAX_CHARACTERS + 1), "too large"),
         ("priority = " + "(" * 5000 + ")" * 5000, "not valid Python"),
         ("priority = " + "-" * 100_000 + "1", "not valid Python"),
+        ("# -*- coding: utf-7 -*-\n", "names another encoding than UTF-8"),
+        ("\r# coding: utf-7\npriority = 1\n", "names another encoding than UTF-8"),  # the second line, to Python
+        ("#!/bin/sh\r\n# vim: set fileencoding=latin-1 :\n", "names another encoding than UTF-8"),
+        ("# coding: nonsense\n", "names another encoding than UTF-8"),
+        ("\ufeffpriority = 1\n", "byte order mark"),
     ],
 )
 def test_what_cannot_run_is_refused_with_a_reason(text, reason):
     assert reason in (refusal(Program.of(text), ENTRY) or "")
+
+
+def test_a_coding_line_may_say_utf_8_and_later_lines_may_say_anything():
+    for line in ("# coding: utf8\n", "# -*- coding: UTF_8 -*-\n", "x = 1\ny = 2\n# coding: utf-7\n"):
+        assert refusal(Program.of(f"{line}def priority(item, bins):\n    return bins\n"), ENTRY) is None
+
+
+def test_every_python_file_is_looked_at():
+    files = {"program.py": "priority = print\n", "other.py": "# coding: utf-7\n", "notes.txt": "# coding: utf-7\n"}
+    assert "other.py names another encoding" in (refusal(Program(files), ENTRY) or "")
 
 
 def test_a_signature_knows_its_arrays():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
 import heuresis
+from heuresis.archive.records import Brief, Proposal
 from heuresis.archive.store import Store
+from heuresis.evaluators.nouns import Score
 
 
 def test_the_best_program_is_the_one_the_store_ranks_first(done, store, tiny):
@@ -141,3 +144,22 @@ def test_a_mistake_is_told_in_a_sentence(store, call, sentence):
 def test_a_store_that_is_not_there_is_told(tmp_path):
     with pytest.raises(heuresis.ConfigError, match="storage: expected a store, got no store at"):
         heuresis.open(f"sqlite:///{tmp_path / 'none.db'}")
+
+
+def test_what_programs_reported_themselves_is_listed_only_where_its_campaign_is_named(url, tiny):
+    ran = heuresis.run(tiny, evaluations=3, storage=url, workers=1)
+    with Store.open(url) as store:
+        record = store.campaign(ran.campaign)
+        told = replace(record, name="told", config={**record.config, "self_reported": True})
+        store.create_campaign(told)
+        verdict = replace(ran.best._entry.evaluation, self_reported=True, score=Score(1e9, 0.0, 1), results=())
+        with store.transaction(durable=True) as transaction:
+            brief = transaction.add_brief("told", Brief("add"))
+            transaction.add_proposal("told", brief.number, 0, Proposal(ran.best.program, "add"))
+            transaction.add_verdict("told", brief.number, 0, verdict, "", False)
+            transaction.close_brief("told", brief.number)
+    with heuresis.open(url) as archive:
+        assert {one.campaign for one in archive.entries()} == {ran.campaign}
+        assert [one.value for one in archive.entries("told")] == [-1e9]
+        assert (archive.get(ran.best.id), archive.best()) == (ran.best, ran.best)
+        assert archive.get(ran.best.id, "told").self_reported

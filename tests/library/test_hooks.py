@@ -125,6 +125,43 @@ def test_a_slow_hook_misses_moments_and_no_verdict(tiny, url):
     assert slow.calls.count("progressed") == 1
 
 
+def test_what_waits_for_a_hook_that_hangs_takes_no_room(tiny, url):
+    gate = threading.Event()
+
+    class Hangs(Seen):
+        def judged(self, found):
+            gate.wait(30)
+            super().judged(found)
+
+    hangs = Hangs()
+    with Store.open(url) as store:
+        ran = search(tiny, url)
+        entries = list(store.entries(ran.campaign))
+        dispatch = Dispatch([hangs], store)
+        for entry in entries:
+            dispatch.committed([entry])
+        assert dispatch._calls.qsize() <= 2
+        gate.set()
+        dispatch.end(ran.campaign, ran)
+    assert [one.sequence for one in hangs.found] == [one.sequence for one in entries]
+
+
+def test_an_error_that_cannot_be_put_into_words_silences_no_other_hook(tiny, url, caplog):
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    class Bad(heuresis.Hook):
+        def judged(self, found):
+            raise Mute
+
+    seen = Seen()
+    with caplog.at_level(logging.WARNING, "heuresis"):
+        search(tiny, url, Bad(), seen)
+    assert seen.calls[-1] == "ended"
+    assert "hook Bad.judged raised; the search goes on. Mute, line" in caplog.text
+
+
 def _moments(ran):
     from heuresis.agent.progress import Progress
 
@@ -186,3 +223,17 @@ def test_what_is_no_hook_is_told(tiny, url, hooks, sentence):
 def test_a_named_hook_that_is_none_is_told():
     with pytest.raises(heuresis.ConfigError, match=r"--hook: expected a class derived from heuresis\.Hook"):
         load_hook("json:dumps")
+
+
+def test_a_named_hook_that_needs_arguments_says_so(tmp_path):
+    (tmp_path / "needy.py").write_text(
+        "import heuresis\nclass Needs(heuresis.Hook):\n"
+        "    def __init__(self, to):\n        self.to = to\nmine = Needs(1)\n"
+    )
+    with pytest.raises(heuresis.ConfigError) as caught:
+        load_hook(f"{tmp_path}/needy.py:Needs")
+    assert str(caught.value) == (
+        "--hook: expected a hook that can be made without arguments, got Needs, which needs some. "
+        "Make an object of Needs in its file and name that object."
+    )
+    assert load_hook(f"{tmp_path}/needy.py:mine").to == 1

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import inspect
 import multiprocessing
+import os
+import pickle
+import signal
 import threading
 import time
 from pathlib import Path
@@ -130,7 +134,7 @@ def test_threads_take_turns():
 def test_no_process_is_left_when_the_program_is_dropped():
     add = jailed("def add(a, b):\n    return a + b\n", ADD)
     assert add(1.0, 2.0) == 3.0
-    pid = add._home._process.worker._warm._process.pid
+    pid = add._home._process.worker.pids[0]
     assert Path(f"/proc/{pid}").exists()
     del add
     gc.collect()
@@ -201,3 +205,67 @@ def test_a_trusted_program_that_cannot_be_imported_is_told():
         Module(heuresis.Program.of("nothing\n"), ["add"])
     with pytest.raises(heuresis.ConfigError, match="program: expected one that defines add"):
         Module(heuresis.Program.of("x = 1\n"), ["add"])
+
+
+def test_what_cannot_be_copied_into_the_jail_names_the_argument():
+    with jailed("def add(a, b):\n    return a + b\n", ADD) as add:
+        for call in (lambda: add(1.0, object()), lambda: add(1.0, b=object()), lambda: add.many([(1.0, object())])):
+            with pytest.raises(heuresis.ConfigError, match="b: expected what can be copied"):
+                call()
+        assert add(1.0, 2.0) == 3.0
+
+
+def test_what_was_loaded_is_not_pickled_or_copied():
+    with jailed("class Counter:\n    def __init__(self, n): pass\n", COUNTER) as counter:
+        for one in (counter, counter.Counter, counter(1)):
+            for act in (pickle.dumps, copy.copy):
+                with pytest.raises(heuresis.ConfigError, match="load: expected a program that stays in the process"):
+                    act(one)
+
+
+def test_an_object_dropped_after_its_process_died_is_in_nobodys_way():
+    with jailed("class Counter:\n    def __init__(self, n): pass\n    def one(self): return 1\n", COUNTER) as counter:
+        dropped, kept = counter(1), counter(2)
+        os.kill(counter._home._process.worker.pids[-1], signal.SIGKILL)
+        del dropped
+        gc.collect()
+        assert counter(3).one() == 1
+        with pytest.raises(heuresis.ProgramFailed, match="the object is gone"):
+            kept.one()
+
+
+def test_a_killed_jail_is_told_and_replaced():
+    with jailed("def add(a, b):\n    return a + b\n", ADD) as add:
+        assert add(1.0, 2.0) == 3.0
+        for pid in add._home._process.worker.pids:
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises((heuresis.ProgramFailed, heuresis.Unavailable)):
+            add(1.0, 2.0)
+        assert add(1.0, 2.0) == 3.0
+
+
+def test_closing_after_a_fork_leaves_the_parents_process_alone():
+    with jailed("def add(a, b):\n    return a + b\n", ADD) as add:
+        session = add._home._process.session if add(1.0, 2.0) else None
+        child = multiprocessing.get_context("fork").Process(target=add.close)
+        child.start()
+        child.join(30)
+        assert child.exitcode == 0
+        assert add(1.0, 2.0) == 3.0
+        assert add._home._process.session is session
+
+
+def test_a_program_that_nobody_closes_ends_in_silence(tmp_path, tiny, python, store):
+    script = tmp_path / "take.py"
+    script.write_text(
+        "import heuresis, sys\nrule = heuresis.open(sys.argv[1]).best().load()\nprint(rule(0.5) is not None)\n"
+        "try:\n    rule('a', None)\nexcept heuresis.ProgramFailed:\n    print('failed')\n"
+    )
+    done = python(str(script), f"sqlite:///{store._store.path}", cwd=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == ("True\nfailed\n", "", 0)
+
+
+@pytest.mark.parametrize("flag", ["trusted", "unsafe_no_sandbox"])
+def test_a_text_is_no_yes(store, flag):
+    with pytest.raises(heuresis.ConfigError, match=f"{flag}: expected True or False, got no"):
+        store.best().load(**{flag: "no"})

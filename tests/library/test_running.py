@@ -150,6 +150,18 @@ def test_help_tells_every_argument():
     [
         ({"evaluations": 0}, "evaluations: expected a number above 0, got 0"),
         ({"minutes": -1.0}, "minutes: expected a number above 0, got -1.0"),
+        ({"evaluations": "many"}, "evaluations: expected a whole number above 0, got many"),
+        ({"evaluations": True}, "evaluations: expected a whole number above 0, got True"),
+        ({"patience": 2.5}, "patience: expected a whole number above 0, got 2.5"),
+        ({"minutes": "1"}, "minutes: expected a number, got 1"),
+        ({"target": "good"}, "target: expected a number, got good"),
+        ({"target": float("nan")}, "target: expected a number, got nan"),
+        ({"workers": "x"}, "workers: expected a whole number from 1 to 1024, got x"),
+        ({"seed": "x"}, "seed: expected a whole number, got x"),
+        ({"concurrency": "x"}, "concurrency: expected a number from 1 to 1024, got x"),
+        ({"call_seconds": "x"}, "call_seconds: expected seconds above 0, at most a day, got x"),
+        ({"stream": "no"}, "stream: expected True or False, got no"),
+        ({"unsafe_no_sandbox": "no"}, "unsafe_no_sandbox: expected True or False, got no"),
         ({"max_usd": 3.0}, "max_usd: expected a language model (model) beside it, got 3.0"),
         ({"api_base": "http://x"}, "api_base: expected a language model (model) beside it, got http://x"),
         ({"method": "genetik"}, "method: expected a method"),
@@ -199,6 +211,13 @@ def test_a_mistake_in_an_evaluation_names_the_argument(tiny, arguments, sentence
     with pytest.raises(heuresis.ConfigError) as caught:
         heuresis.evaluate(**{"problem": tiny, "source": "x = 1\n", **arguments})
     assert str(caught.value).startswith(sentence)
+
+
+def test_the_name_of_a_file_is_no_program(tmp_path, tiny, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("def guess(x):\n    return x\n")
+    with pytest.raises(heuresis.ConfigError, match=r"A file is given as pathlib\.Path\('mine\.py'\)\.$"):
+        heuresis.evaluate(tiny, "mine.py")
 
 
 def test_every_public_name_is_used_in_a_test():

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -155,6 +156,54 @@ def test_what_was_told_can_be_replayed(url, tiny):
         replayed = replay_campaign(store, store.campaign("Tiny-genetic"), "again")
         assert replayed.changed == ()
         assert check(store) == []
+
+
+def test_questions_that_were_dropped_or_left_open_are_replayed_where_they_were_closed(url, tiny):
+    with heuresis.Search(tiny, storage=url, workers=1) as search:
+        first, second = search.ask(), search.ask()
+        search.tell(second, line(2.0))
+        search.ask()  # nobody answers it, until the search is closed
+        search.tell(search.ask(), line(2.5))
+        search.drop(first)
+        search.tell(search.ask(), line(2.8))
+    heuresis.run(tiny, evaluations=10, storage=url, workers=1)
+    with Store.open(url) as store:
+        assert replay_campaign(store, store.campaign("Tiny-genetic"), "again").changed == ()
+        assert check(store) == []
+
+
+def test_closed_while_programs_wait_for_their_verdict_they_are_kept_and_judged_later(url, tiny):
+    slow = "import time\n\n\ndef guess(x):\n    time.sleep(0.4)\n    return 3 * x + {}\n"
+    search, told = heuresis.Search(tiny, storage=url, workers=1), []
+
+    def tell(question: heuresis.Question, start: int) -> None:
+        try:
+            told.append(search.tell(question, slow.format(start)))
+        except heuresis.Unavailable as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=tell, args=(search.ask(), start)) for start in (1, 2)]
+    for thread in threads:
+        thread.start()
+    while len(search._judging) < 2:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    search.close()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert told == ["the pool of referees is closing"] * 2
+    with heuresis.Search(tiny, storage=url, workers=2) as search:
+        assert search.best.value == 0.0
+        assert [one.status for one in search.top(9)] == [heuresis.Status.SCORED] * 4
+
+
+def test_why_there_was_no_question_is_not_said_when_there_is_one_again(url, tiny):
+    settings = {"founders": 1, "islands": 1}
+    with heuresis.Search(tiny, storage=url, workers=1, method_settings=settings) as search:
+        search.finished = "the method has nothing left to try"
+        assert search.ask() is not None
+        assert search.finished == ""
 
 
 def test_a_score_cannot_be_told(url, tiny):

@@ -171,7 +171,9 @@ def test_a_script_without_a_guard_is_told_and_started_no_more_than_twice(
 ) -> None:
     (tmp_path / "script.py").write_text(UNGUARDED.format(guard="True"))
     done = run_python("script.py", cwd=tmp_path, path=garden)
-    assert "expected `if __name__ == '__main__':` before what starts a search" in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("heuresis.errors.ConfigError: a search: expected a script that calls it under `if __name__")
+    assert last.count("expected") == 1
     assert (tmp_path / "runs.txt").read_text() == "xx"
 
 

@@ -164,41 +164,58 @@ def test_a_jail_that_is_none_is_refused_by_its_probe(heuresis: Run, tmp_path: Pa
 
 
 JAILS = """
-class Open:
+from heuresis.sandbox.backends.namespaces import Namespaces
+
+class Open(Namespaces):
     name, jailed = "open", False
-    def configure(self, runtime): ...
 
-class Borrowed(Open):
-    name, jailed = "namespaces", True
+class Borrowed(Namespaces): ...
 
-class Falls(Open):
-    name, jailed = "falls", True
+class Falls(Namespaces):
+    name = "falls"
     def configure(self, runtime):
         raise OSError("no such machine")
 
 class Demands(Falls):
     def __init__(self, address): ...
+
+class Lacks(Namespaces):
+    name = "lacks"
+    def missing(self):
+        return "this machine has no moat"
+
+class Half:
+    def configure(self, runtime): ...
 """
 
 
-@pytest.mark.parametrize(
-    ("jail", "code", "words"),
-    [
-        ("jails.py:Open", 2, "Open.jailed: expected True, got False"),
-        ("jails.py:Borrowed", 2, "Borrowed.name: expected a name of its own"),
-        ("jails.py:Falls", 3, "OSError: no such machine, line 12"),
-        ("jails.py:Demands", 2, "built without arguments"),
-        ("garden:gardener", 2, "a class with `configure`"),
-        ("hegde", 2, "Did you mean hedge?"),
-        ("none", 3, "has to be allowed"),
-        ("hedge --unsafe-no-sandbox", 2, "no --unsafe-no-sandbox beside a jail that is named"),
-    ],
-)
-def test_a_jail_that_cannot_be_had_is_told_in_words(
-    heuresis: Run, tmp_path: Path, jail: str, code: int, words: str
-) -> None:
+NO_JAILS = [
+    ("jails.py:Open", 2, "Open.jailed: expected True, got False"),
+    ("jails.py:Borrowed", 2, "Borrowed.name: expected a name of its own"),
+    ("jails.py:Falls", 3, "OSError: no such machine, line 12"),
+    ("jails.py:Demands", 2, "built without arguments"),
+    ("jails.py:Lacks", 3, "this machine has no moat"),
+    ("jails.py:Half", 2, "a class with `missing`, `configure`, `launch`"),
+    ("garden:gardener", 2, "a class with `missing`, `configure`, `launch`"),
+    ("hegde", 2, "Did you mean hedge?"),
+    ("none", 3, "has to be allowed"),
+    ("hedge --unsafe-no-sandbox", 2, "no --unsafe-no-sandbox beside a jail that is named"),
+]
+EACH = """
+import sys
+from heuresis.cli.app import main
+for jail in sys.argv[1:]:
+    code = main(["evaluate", "slope", "rule.py", "--isolation", *jail.split()])
+    print(int(code), file=sys.stderr)
+"""
+
+
+def test_a_jail_that_cannot_be_had_is_told_in_words(garden: Path, run_python: Run, tmp_path: Path) -> None:
     (tmp_path / "jails.py").write_text(JAILS)
     (tmp_path / "rule.py").write_text("def guess(x):\n    return 2.0 * x\n")
-    done = heuresis("evaluate", "slope", "rule.py", "--isolation", *jail.split())
-    assert done.returncode == code, done.stderr
-    assert words in done.stderr
+    done = run_python("-c", EACH, *(jail for jail, _, _ in NO_JAILS), cwd=tmp_path, path=garden)
+    said = done.stderr.splitlines()
+    assert len(said) == 2 * len(NO_JAILS), done.stderr
+    for (jail, code, words), line, ended in zip(NO_JAILS, said[::2], said[1::2], strict=True):
+        assert words in line, jail
+        assert ended == str(code), jail

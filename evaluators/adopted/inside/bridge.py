@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import math
 import numbers
 import os
 import runpy
@@ -141,7 +142,15 @@ def _unless_exits(stage: Callable[[str], Any], program: str) -> Any:
 def _numbers(found: Mapping[Any, Any]) -> dict[str, float]:
     """Of these values the numbers, truth values and numpy's among them; finite or not."""
     named = {str(name): value.item() if _is_scalar(value) else value for name, value in found.items()}
-    return {name: float(value) for name, value in named.items() if isinstance(value, numbers.Real)}
+    return {name: _as_float(value) for name, value in named.items() if isinstance(value, numbers.Real)}
+
+
+def _as_float(value: Any) -> float:
+    """Infinity for a whole number beyond what a float holds."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _is_scalar(value: Any) -> bool:
