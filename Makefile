@@ -8,6 +8,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
+# Test processes: one more than cores, since many tests wait for processes of their own; at most four.
+AT_ONCE := $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$(( n < 4 ? n + 1 : 4 )))
 STAMP := .venv/.installed
 
 # What `make demo` runs: one short search that needs no key and no model.
@@ -50,17 +52,17 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@echo "Running the tests."
-	@$(BIN)/pytest -n auto --maxprocesses=4
+	@$(BIN)/pytest -n $(AT_ONCE)
 
 # pytest ends with 5 when no test is marked slow, which is no failure.
 test-slow: $(STAMP)
 	@echo "Running the slow tests."
-	@$(BIN)/pytest -n auto --maxprocesses=4 -m slow || [ $$? -eq 5 ]
+	@$(BIN)/pytest -n $(AT_ONCE) -m slow || [ $$? -eq 5 ]
 
 # As root it starts a daemon of its own and builds the image; with DOCKER_HOST it uses those that are there.
 test-docker: $(STAMP)
 	@echo "Running the tests of the docker jail."
-	@BIN=$(BIN) .ci/docker.sh $(BIN)/pytest -n auto --maxprocesses=4 -m "slow or not slow" -k docker \
+	@BIN=$(BIN) .ci/docker.sh $(BIN)/pytest -n $(AT_ONCE) -m "slow or not slow" -k docker \
 	    tests/sandbox/test_docker.py tests/sandbox/test_contract.py tests/attacks
 
 check: $(STAMP)

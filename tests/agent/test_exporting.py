@@ -277,6 +277,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tiny, tmp_path):
         exported(tiny, tmp_path, unverified=True, single_file=True)
 
 
+@pytest.mark.slow
 def test_artifacts_are_kept_byte_for_byte(tmp_path):
     kept = exports.campaign(tmp_path, "circle_packing", 2, n="4")
     exported(kept, tmp_path / "out")
@@ -290,6 +291,7 @@ def test_artifacts_are_kept_byte_for_byte(tmp_path):
     assert exports.run_own_tests(tmp_path / "out", tmp_path).returncode == 1
 
 
+@pytest.mark.slow
 def test_a_rule_with_thousands_of_calls_is_replayed_within_the_budget(tmp_path):
     kept = exports.campaign(tmp_path, "online_bin_packing", 2, own=exports.GENERAL, items="500")
     done = exported(kept, tmp_path / "out")

@@ -187,6 +187,7 @@ def test_random_asks_for_inventions_whatever_was_found() -> None:
     assert desk.evaluated["invent"] == 50
 
 
+@pytest.mark.slow
 def test_genetic_beats_random_and_hill_climbing_with_as_many_evaluations() -> None:
     def mean(method: Method) -> float:
         found = []

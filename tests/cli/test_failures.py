@@ -48,7 +48,7 @@ def test_failures_are_listed_newest_first_with_their_reasons(failing: Any, comma
     rows = failing.json("failures")
     assert [row["status"] for row in rows[:2]] == ["crashed", "invalid"]
     assert "KeyError" in rows[0]["reason"]
-    assert [row["operator"] for row in rows[:3]] == ["add", "add", "mutate"]
+    assert [row["operator"] for row in rows[:2]] == ["add", "add"]
     assert len(failing.json("failures", "-n", "1")) == 1
     table = command("failures", cwd=failing.folder).stdout
     assert f"{len(rows)} programs without a score" in table

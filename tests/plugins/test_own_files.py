@@ -60,6 +60,7 @@ def test_modules_of_the_current_folder_reach_the_referee_and_shadow_nothing(fold
     assert run("verify", top[0]["id"], "--storage", store, cwd=folder).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_campaign_of_files_is_the_same_from_whichever_folder_it_is_named(
     folder: Path, tmp_path: Path, run: Run
 ) -> None:
