@@ -59,10 +59,11 @@ test-slow: $(STAMP)
 	@echo "Running the slow tests."
 	@$(BIN)/pytest -n $(AT_ONCE) -m slow || [ $$? -eq 5 ]
 
-# As root it starts a daemon of its own and builds the image; with DOCKER_HOST it uses those that are there.
+# As root it starts a daemon of its own and builds the image; with DOCKER_HOST it uses those that are there. One test at
+# a time: some compare the mounts and processes of the whole machine.
 test-docker: $(STAMP)
 	@echo "Running the tests of the docker jail."
-	@BIN=$(BIN) .ci/docker.sh $(BIN)/pytest -n $(AT_ONCE) -m "slow or not slow" -k docker \
+	@BIN=$(BIN) .ci/docker.sh $(BIN)/pytest -m "slow or not slow" -k docker \
 	    tests/sandbox/test_docker.py tests/sandbox/test_contract.py tests/attacks
 
 check: $(STAMP)

@@ -73,7 +73,9 @@ def f(folders):
         except OSError: pass
     return names
 """
-    shown = {  # a package, or a folder on the way to one: an environment may lie within our own checkout
+    shown = {
+        os.path.basename(path) for path in found.packages
+    } | {  # a package, or a folder on the way to one: an environment may lie within our own checkout
         Path(path).relative_to(folder).parts[0]
         for folder in found.covered
         for path in found.packages

@@ -46,7 +46,8 @@ def f():
 
 def test_a09_a_daemon_does_not_outlive_its_session(arena: Arena) -> None:
     before = descendants(os.getpid())
-    assert before, "the worker did not survive its last program"
+    # A container's processes are the daemon's, not ours: those of the whole machine are compared after each attack.
+    assert before or arena.tier == "docker", "the worker did not survive its last program"
     text = """
 import os, time
 def f():

@@ -235,10 +235,10 @@ def f():
     status = open("/proc/self/status").read()
     caps = {line.split(":")[0]: int(line.split()[1], 16) for line in status.splitlines() if line.startswith("Cap")}
     thread = threading.Thread(target=lambda: None); thread.start(); thread.join()
-    setuid = [os.path.exists("/usr/bin/su") and os.system("/usr/bin/su -c true >/dev/null 2>&1 </dev/null")]
+    became_root = os.path.exists("/usr/bin/su") and os.system("/usr/bin/su -c true >/dev/null 2>&1 </dev/null") == 0
     refused = sorted(k for k, v in out.items() if v != errno.EPERM)
     return refused, clone3, above, set(caps.values()) == {0}, os.getuid(), \
-        "NoNewPrivs:\\t1" in status, "Seccomp:\\t2" in status, setuid != [0]
+        "NoNewPrivs:\\t1" in status, "Seccomp:\\t2" in status, not became_root
 """
     import errno
 

@@ -68,7 +68,7 @@ EDITS = {
     "the secret that instances come from": (update("UPDATE campaign SET secret = randomblob(32)"), "then"),
     "the program": (
         update(
-            "UPDATE file SET blob_id = (SELECT min(blob_id) FROM file)"
+            "UPDATE file SET blob_id = (SELECT max(blob_id) FROM file)"
             " WHERE program_id = (SELECT id FROM program WHERE hash = :program)"
         ),
         "its text was changed",
