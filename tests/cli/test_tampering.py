@@ -108,6 +108,7 @@ def test_a_changed_instance_of_the_users_file_is_found(command, tmp_path):
     assert "instances" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_changed_layout_is_found(command, tmp_path):
     assert command("run", "circle_packing", "--evaluations", "3", "--storage", "sqlite:///a.db", cwd=tmp_path)
     with Store.open(f"sqlite:///{tmp_path / 'a.db'}") as store:

@@ -48,6 +48,7 @@ def run(run_python: Run) -> Run:
     return lambda *words, cwd: run_python("-m", "heuresis", *words, cwd=cwd)
 
 
+@pytest.mark.slow
 def test_modules_of_the_current_folder_reach_the_referee_and_shadow_nothing(folder: Path, run: Run) -> None:
     store = f"sqlite:///{folder}/a.db"
     setting = ("--method-set", "garden:Nudge.width=0.25")

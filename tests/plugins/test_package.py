@@ -86,6 +86,7 @@ def test_a_broken_plugin_that_is_used_is_the_users_to_mend_and_named(heuresis: R
     assert "Did you mean slope?" in heuresis("run", "slop").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["garden/shed", "shed.py:gardener"])
 def test_a_model_of_a_plugin_answers(heuresis: Run, garden: Path, tmp_path: Path, model: str) -> None:
     shutil.copy(garden / "garden.py", tmp_path / "shed.py")

@@ -76,6 +76,7 @@ def traces() -> dict[str, object]:
     return {"processes": processes(), "cgroups": our_cgroups(), "mounts": mounts(), "descriptors": fds}
 
 
+@pytest.mark.slow
 def test_a_hundred_hostile_programs_leave_the_worker_and_the_host_as_they_were() -> None:
     gc.collect()
     before = traces()
