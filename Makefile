@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 # Test processes: on one or two cores two more than cores, since most tests wait for processes of their own.
-AT_ONCE := $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$(( n < 3 ? n + 2 : n )))
+AT_ONCE := $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$(( n < 3 ? n + 2 : n < 8 ? n : 8 )))
 STAMP := .venv/.installed
 
 # What `make demo` runs: one short search that needs no key and no model.
