@@ -8,8 +8,6 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-# Test processes: on one or two cores two more than cores, since most tests wait for processes of their own.
-AT_ONCE := $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$(( n < 3 ? n + 2 : n < 8 ? n : 8 )))
 STAMP := .venv/.installed
 
 # What `make demo` runs: one short search that needs no key and no model.
@@ -52,12 +50,12 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@echo "Running the tests."
-	@$(BIN)/pytest -n $(AT_ONCE) --dist worksteal
+	@$(BIN)/pytest -n auto --maxprocesses=4
 
 # pytest ends with 5 when no test is marked slow, which is no failure.
 test-slow: $(STAMP)
 	@echo "Running the slow tests."
-	@$(BIN)/pytest -n $(AT_ONCE) --dist worksteal -m slow || [ $$? -eq 5 ]
+	@$(BIN)/pytest -n auto --maxprocesses=4 -m slow || [ $$? -eq 5 ]
 
 # As root it starts a daemon of its own and builds the image; with DOCKER_HOST it uses those that are there. One test at
 # a time: some compare the mounts and processes of the whole machine.
