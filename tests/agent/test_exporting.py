@@ -88,6 +88,7 @@ def test_a_changed_answer_or_a_changed_question_is_found(package, tmp_path, old,
     assert "test_the_code_is_the_code_that_was_scored" in done.stdout
 
 
+@pytest.mark.slow
 def test_on_another_platform_numbers_may_differ_a_little_and_the_test_says_so(package, tmp_path):
     copy = copied(package, tmp_path)
     [place] = copy.glob("src/*/card.json")
@@ -232,6 +233,7 @@ def test_one_file_holds_the_program_and_its_id_can_be_computed_from_it(tiny, tmp
     assert callable(scope["guess"])
 
 
+@pytest.mark.slow
 def test_a_program_of_several_files_is_a_package_and_no_single_file(tiny, tmp_path):
     files = {"program.py": "import slope\n\n\ndef guess(x):\n    return slope.A * x\n", "slope.py": "A = 2.0\n"}
     several = replace(tiny.entry, proposal=replace(tiny.entry.proposal, program=Program(files)))

@@ -48,6 +48,7 @@ def test_a_replay_takes_the_same_steps_and_judges_nothing(url):
         assert check(store) == []
 
 
+@pytest.mark.slow
 def test_verdicts_that_are_made_again_are_the_same(url):
     with Store.open(url) as store:
         done = replay_campaign(store, source(store), "judged", rejudge=True)

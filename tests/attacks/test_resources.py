@@ -12,7 +12,7 @@ from heuresis.sandbox.backends import shipped_backend
 from heuresis.sandbox.worker import JailWorker
 from tests.attacks.arena import SMALL, Arena
 
-MEMORY = replace(SMALL, memory_bytes=192 << 20)
+MEMORY = replace(SMALL, memory_bytes=192 << 20, cpu_seconds=30.0, wall_seconds=60.0)
 QUICK = Limits(wall_seconds=0.5, cpu_seconds=20.0, memory_bytes=256 << 20, processes=24)
 
 

@@ -51,6 +51,7 @@ def test_the_same_command_goes_on(searched: Any, command: Any) -> None:
     assert [row["evaluations"] for row in rows if row["self_reported"]] == [62]
 
 
+@pytest.mark.slow
 def test_stamped_campaigns_stand_in_a_table_of_their_own(searched: Any, command: Any) -> None:
     folder, _ = searched
     lines = command("campaigns", cwd=folder).stdout.splitlines()
@@ -63,6 +64,7 @@ def test_stamped_campaigns_stand_in_a_table_of_their_own(searched: Any, command:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_command_that_shows_the_score_shows_the_stamp(searched: Any, command: Any, tmp_path: Path) -> None:
     folder, _ = searched
     best = listed(command, folder, "top", "shinka_packing-genetic")[0]["id"]

@@ -72,6 +72,7 @@ def test_a_changed_store_is_not_exported(own: Any, command: Any, tmp_path: Any) 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_problem_that_has_changed_since_is_told(command: Any, tmp_path: Any, tiny: str) -> None:
     file = tmp_path / "tiny.py"
     with open(tiny.rpartition(":")[0]) as source:

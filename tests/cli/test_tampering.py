@@ -14,6 +14,7 @@ from heuresis.archive import codec
 from heuresis.archive.store import Store
 from heuresis.evaluators.catalog import load_problem
 from heuresis.program import Program
+from tests.cases import often
 
 EVALUATION = (
     "(SELECT evaluation_id FROM entry WHERE program_id = (SELECT id FROM program WHERE hash = :program) LIMIT 1)"
@@ -76,7 +77,7 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize(("edit", "words"), EDITS.values(), ids=EDITS)
+@pytest.mark.parametrize(("edit", "words"), often(list(EDITS.values()), 1, ids=list(EDITS)))
 def test_a_change_in_the_store_is_found(honest, command, tmp_path, edit, words):
     path, program = honest
     shutil.copy(path, tmp_path / "a.db")
@@ -95,6 +96,7 @@ def test_an_untouched_copy_is_as_stored(honest, command, tmp_path):
     assert "came out as stored" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_changed_instance_of_the_users_file_is_found(command, tmp_path):
     (tmp_path / "mine.json").write_text('{"instances": [{"name": "a", "capacity": 100, "items": [48, 66, 51, 30]}]}')
     words = ("run", "online_bin_packing", "--set", "instances=mine.json", "--evaluations", "4", "--name", "mine")

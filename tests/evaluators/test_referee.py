@@ -34,6 +34,12 @@ class Quick(Problem):
         return Result({"error": abs(value - (3 * instance + 1))}, feedback=f"guessed {value} at {instance}")
 
 
+class Patient(Quick):
+    """With seconds to spare: what fills memory takes its time on a busy machine."""
+
+    limits = Limits(wall_seconds=60.0, cpu_seconds=30.0, memory_bytes=256 << 20, output_bytes=100_000)
+
+
 HUGE = (Status.VIOLATION, Status.OUT_OF_MEMORY, Status.TIMED_OUT, Status.CRASHED)
 """Which limit it meets first depends on the machine."""
 ENDINGS = {
@@ -44,11 +50,6 @@ ENDINGS = {
     "exits with 0": ("import os\ndef guess(x):\n    os._exit(0)\n", Status.CRASHED),
     "sys.exit": ("import sys\ndef guess(x):\n    sys.exit(0)\n", Status.CRASHED),
     "segfaults": ("import ctypes\ndef guess(x):\n    ctypes.string_at(0)\n", Status.CRASHED),
-    "eats memory": ("def guess(x):\n    return bytearray(8 << 30)\n", Status.OUT_OF_MEMORY),
-    "fills memory": (
-        "def guess(x):\n    kept = []\n    while True: kept.append(bytearray(b'x' * (8 << 20)))\n",
-        Status.OUT_OF_MEMORY,
-    ),
     "floods stdout": ("def guess(x):\n    while True: print('x' * 10_000)\n", Status.VIOLATION),
     "daemonises": (
         "import os, time\ndef guess(x):\n    if os.fork() == 0:\n        os.setsid()\n        if os.fork() == 0:\n"
@@ -80,9 +81,24 @@ def test_every_bad_ending_has_its_status_a_reason_and_no_score(referee, name):
     assert verdict.reason
 
 
+MEMORY = {
+    "eats": "def guess(x):\n    return bytearray(8 << 30)\n",
+    "fills": "def guess(x):\n    kept = []\n    while True: kept.append(bytearray(b'x' * (8 << 20)))\n",
+}
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_too_much_memory_has_its_status_and_no_score(name):
+    with open_worker(("numpy",)) as worker:
+        verdict = Referee(Patient(), worker, b"secret").judge(Program.of(MEMORY[name]))
+    assert (verdict.status, verdict.score) == (Status.OUT_OF_MEMORY, None)
+    assert "memory" in verdict.reason
+
+
 def test_a_hundred_bad_programs_leave_honest_scores_bit_identical(referee):
     before = referee.judge(Program.of(GOOD))
-    quick = [text for name, (text, _) in ENDINGS.items() if name not in ("loops forever", "sleeps", "fills memory")]
+    quick = [text for name, (text, _) in ENDINGS.items() if name not in ("loops forever", "sleeps")]
+    quick.append(MEMORY["eats"])
     for number in range(100):
         assert referee.judge(Program.of(quick[number % len(quick)])).score is None
     after = referee.judge(Program.of(GOOD))

@@ -109,6 +109,7 @@ def test_a_program_without_a_question_is_judged_and_a_dropped_question_is_closed
         assert left.number == 4
 
 
+@pytest.mark.slow
 def test_killed_between_ask_and_tell_the_campaign_goes_on(url, tiny, python, tmp_path):
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
@@ -172,6 +173,7 @@ def test_questions_that_were_dropped_or_left_open_are_replayed_where_they_were_c
         assert check(store) == []
 
 
+@pytest.mark.slow
 def test_closed_while_programs_wait_for_their_verdict_they_are_kept_and_judged_later(url, tiny):
     slow = "import time\n\n\ndef guess(x):\n    time.sleep(0.4)\n    return 3 * x + {}\n"
     search, told = heuresis.Search(tiny, storage=url, workers=1), []

@@ -28,6 +28,7 @@ def rows(heuresis: Run) -> Callable[..., list[dict[str, Any]]]:
     return read
 
 
+@pytest.mark.slow
 def test_a_campaign_of_a_plugin_s_problem_method_and_operator_runs_goes_on_and_is_verified(
     heuresis: Run, rows: Callable[..., list[dict[str, Any]]], tmp_path: Path
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_jail_of_a_plugin_is_used_where_it_is_named_and_holds(heuresis: Run, t
     assert judged["auto"]["metrics"] == judged["hedge"]["metrics"] == {"error": 0.0}
 
 
+@pytest.mark.slow
 def test_a_jail_that_is_none_is_refused_by_its_probe(heuresis: Run, tmp_path: Path) -> None:
     done = heuresis("run", "slope", "--isolation", "gap", "--evaluations", "3")
     assert done.returncode == 3
@@ -211,6 +213,7 @@ for jail in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_jail_that_cannot_be_had_is_told_in_words(garden: Path, run_python: Run, tmp_path: Path) -> None:
     (tmp_path / "jails.py").write_text(JAILS)
     (tmp_path / "rule.py").write_text("def guess(x):\n    return 2.0 * x\n")

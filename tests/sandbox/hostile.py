@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from heuresis.program import Limits
 from heuresis.sandbox.protocol import Ending
 
-SMALL = Limits(wall_seconds=4.0, cpu_seconds=1.0, memory_bytes=256 << 20, processes=24, output_bytes=100_000)
+SMALL = Limits(wall_seconds=30.0, cpu_seconds=1.0, memory_bytes=256 << 20, processes=24, output_bytes=100_000)
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,14 @@ class Hostile:
     limits: Limits = SMALL
 
 
+PATIENT = Limits(wall_seconds=60.0, cpu_seconds=30.0, memory_bytes=256 << 20, processes=24, output_bytes=100_000)
+"""So that a busy machine does not end first what is to end at another limit."""
 QUICK_WALL = Limits(wall_seconds=0.5, cpu_seconds=10.0, memory_bytes=256 << 20, processes=24, output_bytes=100_000)
 
 HOSTILE = (
     Hostile("loops for ever", "def f():\n while True: pass", Ending.WALL, "wall limit of 0.5 s", QUICK_WALL),
-    Hostile("burns its processor time", "def f():\n while True: pass", Ending.CPU, "processor time limit of 1 s"),
+    Hostile("burns its processor time", "def f():\n while True: pass", Ending.CPU, "processor time limit of 1 s",
+            Limits(wall_seconds=60.0, cpu_seconds=1.0)),
     Hostile("sleeps", "import time\ndef f(): time.sleep(1000)", Ending.WALL, "wall limit", QUICK_WALL),
     Hostile("ignores every signal and exception", """
 import signal, time
@@ -53,9 +56,9 @@ def f():
 """, None),
     Hostile("stops itself", "import os, signal\ndef f():\n os.kill(os.getpid(), signal.SIGSTOP)\n return 1", None),
     Hostile("takes all memory", "def f():\n a = []\n while True: a.append(bytearray(1 << 20))", Ending.MEMORY,
-            "memory limit of 256 MiB"),
+            "memory limit of 256 MiB", PATIENT),
     Hostile("takes all memory at once", "def f(): return len(bytearray(b'x') * (8 << 30))",
-            Ending.MEMORY, "memory limit"),
+            Ending.MEMORY, "memory limit", PATIENT),
     Hostile("takes memory with many children", """
 import os, time
 def f():
@@ -64,7 +67,7 @@ def f():
             keep = bytearray(b"x") * (40 << 20)
             while True: time.sleep(1)
     while True: time.sleep(1)
-""", Ending.MEMORY, "memory limit"),
+""", Ending.MEMORY, "memory limit", PATIENT),
     Hostile("segfaults", "import ctypes\ndef f(): ctypes.string_at(0)", Ending.CRASHED, "signal 11 (SIGSEGV)"),
     Hostile("aborts", "import os\ndef f(): os.abort()", Ending.CRASHED, "signal"),
     Hostile("exits at once", "import os\ndef f(): os._exit(0)", Ending.CRASHED, "exited with code 0 before answering"),
