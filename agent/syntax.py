@@ -24,6 +24,7 @@ from heuresis.agent.syntax_kinds import (
     kind_of,
     parameter_kinds,
 )
+from heuresis.evaluators import gate
 from heuresis.evaluators.signature import EntryPoint
 
 START_MARKER = "# EVOLVE-BLOCK-START"
@@ -72,7 +73,7 @@ def parse(text: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            return gate.parse(text)
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(f"cannot be parsed: {error}") from error
 

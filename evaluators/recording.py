@@ -26,6 +26,8 @@ from heuresis.sandbox.protocol import Answer, Call, Ref, RemoteHandle, RngSeed, 
 
 _PIECE_CHARACTERS = 128 << 10
 """So many are compressed at a time, as one gzip member: the budget is checked exactly, at little loss."""
+_PLAIN_BYTES = 128 << 20
+"""Written down before compression; a program that makes more of it does so to fill memory that is not its own."""
 _CUT = gzip.compress(b'{"cut":true}\n', mtime=0)
 """Stands at the end of what is not whole."""
 _PLAIN = frozenset({type(None), bool, int, float, str})
@@ -66,6 +68,7 @@ class Tape:
         self._waiting = 0
         self._kept = 0
         self._calls = 0
+        self._spent = 0
         self.full = False
 
     def listen(self, session: Session, place: Place, seed: int) -> Recorder:
@@ -83,6 +86,12 @@ class Tape:
         self._waiting += calls
         if self._length >= _PIECE_CHARACTERS:
             self._compress()
+
+    def spend(self, size: int) -> bool:
+        """Whether so many more bytes may be held; when not, the tape is full."""
+        self._spent += size
+        self.full = self.full or self._spent > _PLAIN_BYTES
+        return not self.full
 
     def count(self, calls: int) -> None:
         """Calls that are not kept."""
@@ -111,7 +120,7 @@ class Recorder:
     def __init__(self, session: Session, tape: Tape) -> None:
         self._session = session
         self._tape = tape
-        self._encoder = _Encoder()
+        self._encoder = _Encoder(tape)
         self._uses: list[list[object]] = []
         self._heard: dict[tuple[int, int], tuple[int, Callable[..., Any], Callable[..., Any]]] = {}
 
@@ -217,6 +226,8 @@ class Recorder:
                 use.append({"raised": True})
                 raise
             use.append({"value": self._encoder.encode(value)})
+            if not self._tape.spend(len(json.dumps(use))):
+                self._uses.clear()  # a call may use it without end
             return value
 
         return listener
@@ -225,7 +236,8 @@ class Recorder:
 class _Encoder:
     """Values as JSON. What JSON has is itself; all else is an object with one key that names its kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
         self.functions: dict[int, int] = {}
         """id of a listener -> number of its function."""
         self._refs: dict[int, tuple[int, Any]] = {}
@@ -244,7 +256,7 @@ class _Encoder:
 
     def _special(self, value: Any) -> object:
         if isinstance(value, np.ndarray):
-            return {"array": _array(value)}
+            return {"array": _array(value)} if self._tape.spend(value.nbytes) else {"unknown": "flood"}
         if isinstance(value, np.generic):
             return self.encode(value.item())
         if isinstance(value, bytes):

@@ -36,7 +36,7 @@ def _why_not_nested(root: Root) -> str:
     if pid == 0:
         try:
             linux.remember_last_capability()
-            jail.enter_worker(root)
+            jail.enter_worker(root, os.getuid())
             inner = os.fork()
             if inner == 0:
                 jail.enter_root()

@@ -24,6 +24,8 @@ _LENGTH = struct.Struct("<I")
 _BUFFER_BYTES, _KEPT_BYTES = 1 << 16, 1 << 20
 """Size of the receive buffer at first, and the largest that is kept from frame to frame."""
 _ONE_FD = socket.CMSG_SPACE(4)
+_MOST_FDS = 16
+"""Held at a time: a frame has one, and they count against what the process of the referee may open."""
 _FLAGS, _TRUNCATED = int(socket.MSG_CMSG_CLOEXEC), int(socket.MSG_CTRUNC)
 F_GET_SEALS = 1034
 _SEALS = 0x2 | 0x4 | 0x8
@@ -101,6 +103,8 @@ def checked_size(fd: int, cap: int) -> int:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or seals & _SEALS != _SEALS:
         raise WireError("a memfd that is not sealed")
+    if status.st_blocks * 512 < status.st_size:  # costs its maker nothing, and us all of its size
+        raise WireError("a memfd with holes")
     if not 0 < status.st_size <= cap:
         raise WireError(f"a memfd of {status.st_size} bytes, above the cap of {cap}")
     return status.st_size
@@ -157,7 +161,7 @@ class Receiver:
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 self._fds.extend(array.array("i", data[: len(data) - len(data) % 4]))
-        if len(self._fds) > 1024:
+        if len(self._fds) > _MOST_FDS:
             raise WireError("too many descriptors")
 
     def _needed(self) -> int:

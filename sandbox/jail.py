@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from heuresis.sandbox import landlock, linux, seccomp
 
 NOBODY = 65534
+_FREE_USERS, _FREE_USERS_COUNT = 0x70000000, 1 << 28
 NODES = ("null", "zero", "full", "random", "urandom")
 LINKS = ("bin", "sbin", "lib", "lib32", "lib64")
 DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
@@ -57,7 +58,21 @@ class ChildLimits:
     """Only where no cgroup caps them."""
 
 
-def enter_worker(root: Root) -> None:
+def outside_user() -> int:
+    """Who a worker's programs are outside of their user namespace: as root a user that nobody else is.
+
+    The kernel counts per user what no control group caps (descriptors on their way, watches, large pipes): one who
+    shares a user with another jail could use that up for it. The range is one that systemd leaves free.
+    """
+    if os.getuid() != 0:
+        return os.getuid()
+    user = _FREE_USERS + int.from_bytes(os.urandom(4), "little") % _FREE_USERS_COUNT
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        ranges = [(int(line.split()[0]), int(line.split()[2])) for line in file]
+    return user if any(first <= user < first + count for first, count in ranges) else NOBODY
+
+
+def enter_worker(root: Root, user: int) -> None:
     """Leave the host: returns in a new process, pid 1 of its own world, unprivileged, single-threaded.
 
     The process that called it stays outside as the caller's return value tells: see `warm.supervise`.
@@ -68,25 +83,32 @@ def enter_worker(root: Root) -> None:
     if os.getuid() == 0:
         linux.unshare(private)
         _build_root(root, point)
-        _drop_to_nobody()
+        _drop_to_nobody(user)
     else:
-        _new_user(linux.CLONE_NEWUSER | linux.CLONE_NEWPID | private)
+        _new_user(linux.CLONE_NEWUSER | linux.CLONE_NEWPID | private, os.geteuid())
         _build_root(root, point)
 
 
-def become_nobody() -> None:
+def become_nobody(user: int) -> None:
     """As root in a root that somebody else has built: a whole /proc for those to come, then nobody's user namespace."""
     mount_proc("/proc")
-    _drop_to_nobody()
+    _drop_to_nobody(user)
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)  # another user now: the kernel has forgotten it
 
 
-def _drop_to_nobody() -> None:
+def become(user: int) -> None:
+    """As root: that user for good, of nobody's group."""
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))  # see `set_limits`; only root can raise it from 0
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(user, user, user)
     linux.prctl(linux.PR_SET_DUMPABLE, 1)
-    _new_user(linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID)
+
+
+def _drop_to_nobody(user: int) -> None:
+    """Within the new user namespace its name is nobody's."""
+    become(user)
+    _new_user(linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID, NOBODY)
 
 
 def enter_root() -> None:
@@ -99,10 +121,10 @@ def enter_root() -> None:
     os.chdir("/tmp")
 
 
-def _new_user(flags: int) -> None:
+def _new_user(flags: int, inside: int) -> None:
     uid, gid = os.geteuid(), os.getegid()
     linux.unshare(flags)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{inside} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
 
@@ -245,7 +267,7 @@ def enter_child(limits: ChildLimits, hidden: Sequence[str], bpf: bytes, abi: int
 
 def set_limits(limits: ChildLimits) -> None:
     _cap(resource.RLIMIT_CPU, limits.cpu_seconds)
-    _cap(resource.RLIMIT_CORE, 0)
+    _cap(resource.RLIMIT_CORE, 1)  # not 0: that still feeds a dump to the machine's own program, where it has one
     _cap(resource.RLIMIT_NOFILE, 256)
     _cap(resource.RLIMIT_FSIZE, limits.largest_file)
     _cap(resource.RLIMIT_MSGQUEUE, 0)

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from heuresis.sandbox.meter import Meter
 
-NOBODY = 65534
 _FILES = 16384
 
 
 class Scratch:
-    """One folder per worker with one in it per session. As root the folders belong to nobody where a jail is used."""
+    """One folder per worker with one in it per session. As root the folders belong to `user` where a jail is used."""
 
-    def __init__(self, jailed: bool) -> None:
+    def __init__(self, jailed: bool, user: int) -> None:
         self.path = tempfile.mkdtemp(prefix=f"heuresis-{os.getpid()}-")
         self._owner = os.getpid()
         atexit.register(self.close)
+        self._user = user
         self._foreign = jailed and os.getuid() == 0
         self._number = 0
         if self._foreign:
@@ -37,7 +37,7 @@ class Scratch:
         folder = f"{self.path}/{self._number}"
         os.mkdir(folder, 0o700)
         if self._foreign:
-            os.chown(folder, NOBODY, NOBODY)
+            os.chown(folder, self._user, -1)
         return folder
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import errno
 import struct
 
 LD, JEQ, JGE, JGT, JSET, RET = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06
-_NR, _ARCH, ARG0_LOW, ARG1_LOW = 0, 4, 16, 24
+_NR, _ARCH, ARG0_LOW, ARG1_LOW, ARG2_LOW, ARG2_HIGH = 0, 4, 16, 24, 32, 36
 ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT = 0x40000000
@@ -21,6 +21,11 @@ _CLONE_NEW_ANY = 0x7E020080
 """NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, NEWTIME."""
 _AF_UNIX = 1
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+REFUSED_FCNTLS = (1024, 1026)
+"""F_SETLEASE, F_NOTIFY: what they hold or hear of a file that is shown, other jails and the host feel or make."""
+REFUSED_PRCTLS = (22,)
+"""PR_SET_SECCOMP: a filter of the program's own could fill the machine's log."""
+RLIMIT_CORE = 4
 
 _COMMON = {  # the same number on every architecture
     "pidfd_send_signal": -1,
@@ -85,6 +90,9 @@ _X86_64 = {
     "unshare": 272,
     "move_pages": 279,
     "vmsplice": 278,
+    "inotify_init": 253,
+    "inotify_add_watch": 254,
+    "inotify_init1": 294,
     "perf_event_open": 298,
     "fanotify_init": 300,
     "name_to_handle_at": 303,
@@ -95,6 +103,7 @@ _X86_64 = {
     "process_vm_writev": 311,
     "kcmp": 312,
     "finit_module": 313,
+    "seccomp": 317,
     "kexec_file_load": 320,
     "bpf": 321,
     "userfaultfd": 323,
@@ -118,6 +127,8 @@ _X86_64 = {
 }
 _AARCH64 = {
     "lookup_dcookie": 18,
+    "inotify_init1": 26,
+    "inotify_add_watch": 27,
     "mknodat": 33,
     "umount2": 39,
     "mount": 40,
@@ -178,6 +189,7 @@ _AARCH64 = {
     "process_vm_writev": 271,
     "kcmp": 272,
     "finit_module": 273,
+    "seccomp": 277,
     "bpf": 280,
     "userfaultfd": 282,
     "kexec_file_load": 294,
@@ -186,6 +198,11 @@ _DENIED = {"x86_64": _X86_64, "aarch64": _AARCH64}
 _SPECIAL = {  # clone, clone3, socket, ioctl
     "x86_64": (56, 435, 41, 16),
     "aarch64": (220, 435, 198, 29),
+}
+_SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
+_CHECKED = {  # fcntl, prctl, setrlimit, prlimit64
+    "x86_64": (72, 157, 160, 302),
+    "aarch64": (25, 167, 164, 261),
 }
 
 
@@ -215,7 +232,8 @@ def _argument_checks(machine: str) -> list[bytes]:
         op(JSET, _CLONE_NEW_ANY, 0, 1),
         fail(errno.EPERM),
         op(RET, ALLOW),
-        op(JEQ, socket, 0, 4),
+        op(JEQ, socket, 1, 0),  # a pair is made by the family's code as well, even where it then has no pairs
+        op(JEQ, _SOCKETPAIR[machine], 0, 4),
         op(LD, ARG0_LOW),
         op(JEQ, _AF_UNIX, 1, 0),
         fail(errno.EAFNOSUPPORT),
@@ -226,6 +244,29 @@ def _argument_checks(machine: str) -> list[bytes]:
         op(JEQ, _TIOCLINUX, 0, 1),
         fail(errno.EPERM),
         op(RET, ALLOW),
+    ]
+
+
+def refuse(number: int, argument: int, values: tuple[int, ...]) -> list[bytes]:
+    """EPERM for the call of that number when the argument is one of `values`."""
+    checks = [part for value in values for part in (op(JEQ, value, 0, 1), fail(errno.EPERM))]
+    return [op(JEQ, number, 0, len(checks) + 2), op(LD, argument), *checks, op(RET, ALLOW)]
+
+
+def keep_core_limit(machine: str) -> list[bytes]:
+    """It stands at 1 (see `jail.set_limits`): the program must not make it 0. Reading stays, and all other limits."""
+    _, _, setrlimit, prlimit = _CHECKED[machine]
+    return [
+        *refuse(setrlimit, ARG0_LOW, (RLIMIT_CORE,)),
+        op(JEQ, prlimit, 0, 8),
+        op(LD, ARG1_LOW),
+        op(JEQ, RLIMIT_CORE, 0, 5),
+        op(LD, ARG2_LOW),
+        op(JEQ, 0, 0, 2),
+        op(LD, ARG2_HIGH),
+        op(JEQ, 0, 1, 0),
+        fail(errno.EPERM),
+        op(LD, _NR),
     ]
 
 
@@ -244,7 +285,9 @@ def build_filter(machine: str) -> bytes:
     """The filter for `machine` (x86_64 or aarch64). Raises KeyError for another one: no jail there."""
     code = architecture_check(machine)
     code += [op(JGT, NEWEST, 0, 1), fail(errno.ENOSYS)]
-    code += _argument_checks(machine)
+    code += _argument_checks(machine) + keep_core_limit(machine)
+    fcntl, prctl, *_ = _CHECKED[machine]
+    code += refuse(fcntl, ARG1_LOW, REFUSED_FCNTLS) + refuse(prctl, ARG0_LOW, REFUSED_PRCTLS)
     for number in denied_numbers(machine):
         code += [op(JEQ, number, 0, 1), fail(errno.EPERM)]
     code.append(op(RET, ALLOW))

@@ -17,21 +17,25 @@ from heuresis.sandbox.seccomp import (
     JSET,
     LD,
     NEWEST,
+    REFUSED_FCNTLS,
+    REFUSED_PRCTLS,
     RET,
     architecture_check,
     denied_numbers,
     fail,
+    keep_core_limit,
     op,
+    refuse,
 )
 
 _CLONE_THREAD = 0x00010000
 _CLONE_NEW_ANY = 0x7E020080
-_SOCK_STREAM, _SOCK_KIND = 1, 0xF
+_AF_UNIX, _SOCK_STREAM, _SOCK_KIND = 1, 1, 0xF
 _REFUSED_IOCTLS = (0x5412, 0x541C, 0x40086602, 0x401C5820)
 """TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR."""
-_REFUSED_FCNTLS = (8, 10, 15)
+_REFUSED_FCNTLS = (8, 10, 15, *REFUSED_FCNTLS)
 """F_SETOWN, F_SETSIG, F_SETOWN_EX: signals to others."""
-_REFUSED_PRCTLS = (1, 4)
+_REFUSED_PRCTLS = (1, 4, *REFUSED_PRCTLS)
 """PR_SET_PDEATHSIG, PR_SET_DUMPABLE: it stays visible to those who measure it."""
 _AND = 0x54
 
@@ -75,9 +79,6 @@ _X86_64 = {
     "lremovexattr": 198,
     "fremovexattr": 199,
     "truncate": 76,
-    "inotify_init": 253,
-    "inotify_add_watch": 254,
-    "inotify_init1": 294,
 }
 _AARCH64 = {
     "socket": 198,
@@ -103,8 +104,6 @@ _AARCH64 = {
     "lremovexattr": 15,
     "fremovexattr": 16,
     "truncate": 45,
-    "inotify_init1": 26,
-    "inotify_add_watch": 27,
 }
 _DENIED = {"x86_64": _X86_64, "aarch64": _AARCH64}
 _CHECKED = {  # clone, clone3, socketpair, ioctl, fcntl, prctl
@@ -123,9 +122,10 @@ def build_filter(machine: str, pid: int) -> bytes:
     code = architecture_check(machine)
     code += [op(JGT, NEWEST, 0, 1), fail(errno.ENOSYS), op(JEQ, clone3, 0, 1), fail(errno.ENOSYS)]
     code += _clone(clone) + _socketpair(socketpair)
-    code += _refuse(ioctl, ARG1_LOW, _REFUSED_IOCTLS)
-    code += _refuse(fcntl, ARG1_LOW, _REFUSED_FCNTLS)
-    code += _refuse(prctl, ARG0_LOW, _REFUSED_PRCTLS)
+    code += refuse(ioctl, ARG1_LOW, _REFUSED_IOCTLS)
+    code += refuse(fcntl, ARG1_LOW, _REFUSED_FCNTLS)
+    code += refuse(prctl, ARG0_LOW, _REFUSED_PRCTLS)
+    code += keep_core_limit(machine)
     for number in _ONLY_SELF[machine]:
         code += _only_self(number, pid, zero=number not in _ONLY_SELF[machine][:2])
     for number in sorted({*denied_numbers(machine), *_COMMON.values(), *_DENIED[machine].values()}):
@@ -149,18 +149,15 @@ def _clone(number: int) -> list[bytes]:
 def _socketpair(number: int) -> list[bytes]:
     """Streams cannot be connected anew; datagrams can, to a socket of the host."""
     return [
-        op(JEQ, number, 0, 5),
+        op(JEQ, number, 0, 7),
+        op(LD, ARG0_LOW),
+        op(JEQ, _AF_UNIX, 0, 3),
         op(LD, ARG1_LOW),
         op(_AND, _SOCK_KIND),
         op(JEQ, _SOCK_STREAM, 1, 0),
         fail(errno.EPERM),
         op(RET, ALLOW),
     ]
-
-
-def _refuse(number: int, argument: int, values: tuple[int, ...]) -> list[bytes]:
-    checks = [part for value in values for part in (op(JEQ, value, 0, 1), fail(errno.EPERM))]
-    return [op(JEQ, number, 0, len(checks) + 2), op(LD, argument), *checks, op(RET, ALLOW)]
 
 
 def _only_self(number: int, pid: int, zero: bool) -> list[bytes]:

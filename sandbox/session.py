@@ -217,10 +217,11 @@ class JailSession:
         callback = self._luggage.callback(ask[2])
         if callback is None:
             self._end(Ending.VIOLATION, "a call of a function it was not given")
+        self._pause()
         if self._abandoned:
+            self._resume()  # the time until now was counted: one that asks for ever reaches its limits
             self._send([CALLBACK_ANSWER, True, None])
             return
-        self._pause()
         try:
             value = callback(*ask[3], **ask[4])
         except BaseException:  # goes up unchanged; the child is told first, so that the session can go on

@@ -5,6 +5,7 @@ Nothing here is trusted by the referee. It is written to be fair to honest progr
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import linecache
@@ -56,6 +57,14 @@ class Channel:
         """Raises `CannotCross`, `WireError` for a value nested too deeply or with keys that are not str."""
         wire.check_shape(frame, wire.FROM_JAIL.depth)
         return self._encoder.encode(frame)
+
+    def inline(self, encoded: Callable[[], Encoded]) -> Encoded:
+        """What `encoded` makes while large arrays stay in the frame, as far as they find room in one."""
+        self._encoder.inline_bytes = wire.FROM_JAIL.frame_bytes
+        try:
+            return encoded()
+        finally:
+            self._encoder.inline_bytes = wire.INLINE_BYTES
 
     def send(self, encoded: Encoded) -> None:
         head = header(encoded)
@@ -217,7 +226,10 @@ def _answer(module: ModuleType, objects: dict[int, Any], call: list[Any]) -> lis
 def _reply(channel: Channel, request: int, answers: list[list[Any]]) -> None:
     try:
         channel.send(_encode_answers(channel, request, answers))
-    except OSError as error:  # no memory for a large array: nothing was sent yet
+    except OSError as error:  # no memory for a large array, or no descriptor may leave: nothing was sent yet
+        if error.errno == errno.ETOOMANYREFS:  # other programs of this user have too many on their way
+            channel.send(channel.inline(lambda: _encode_answers(channel, request, answers)))
+            return
         refusal = [f"could not send its answer: {error}", ""]
         channel.send(channel.encode([REPLY, request, [refusal] * len(answers)]))
 

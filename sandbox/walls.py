@@ -49,7 +49,7 @@ class NamespaceWalls:
         self._bpf, self._abi = b"", 0
 
     def enter_worker(self) -> None:
-        jail.enter_worker(self.root)
+        jail.enter_worker(self.root, self.config["user"])
 
     def enter_root(self) -> None:
         jail.enter_root()
@@ -73,7 +73,7 @@ class NestedWalls(NamespaceWalls):
         linux.remember_last_capability()
         if os.getuid() == 0:
             self.forks = True
-            jail.become_nobody()
+            jail.become_nobody(self.config["user"])
 
     def enter_root(self) -> None:
         if self.forks:

@@ -19,6 +19,7 @@ class LandlockWalls:
     def __init__(self, config: dict[str, Any]) -> None:
         root = Root(config["trees"], config["covered"], config["packages"])
         self._packages = config["scratch"] + "/packages"
+        self._user = config["user"]
         config["jail_path"] = [path for path in config["jail_path"] if path not in config["python_path"]]
         self._listable = [path for path in config["jail_path"] if os.path.isdir(path)]
         config["jail_path"].append(self._packages)
@@ -38,10 +39,7 @@ class LandlockWalls:
 
     def enter_root(self) -> None:
         if os.getuid() == 0:
-            os.setgroups([])
-            os.setresgid(jail.NOBODY, jail.NOBODY, jail.NOBODY)
-            os.setresuid(jail.NOBODY, jail.NOBODY, jail.NOBODY)
-            linux.prctl(linux.PR_SET_DUMPABLE, 1)
+            jail.become(self._user)
             linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL)  # another user now: the kernel has forgotten it
         closed = [path for path in self._readable if not os.access(path, os.R_OK)]
         if closed:

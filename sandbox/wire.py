@@ -34,6 +34,8 @@ _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _FEW = 16
 _OFFSET = struct.Struct("<Q")
 _MAX_DIMENSIONS = 32
+_COPIES = 8
+"""Of a largest frame: each tuple is copied out of the one around it, and all of them are held at a time."""
 
 
 class WireError(Exception):
@@ -81,10 +83,12 @@ class Encoder:
         self._shared: list[memoryview] = []
         self._offset = 0
         self._depth = 0
+        self._inner = 0
+        self.inline_bytes = INLINE_BYTES
 
     def encode(self, value: Any) -> Encoded:
         """Raises `CannotCross`."""
-        self._shared, self._offset, self._depth = [], 0, 0
+        self._shared, self._offset, self._depth, self._inner = [], 0, 0, 0
         try:
             body = self._packer.pack(value)
         except CannotCross:
@@ -107,7 +111,7 @@ class Encoder:
         if code is None:
             raise CannotCross(f"an array of dtype {array.dtype} cannot cross")
         header = struct.pack(f"<BB{plain.ndim}Q", code, plain.ndim, *plain.shape)
-        if plain.nbytes <= INLINE_BYTES:
+        if plain.nbytes <= self.inline_bytes:
             return ExtType(ARRAY, header + plain.tobytes())
         return ExtType(BIG_ARRAY, header + _OFFSET.pack(self._share(plain.reshape(-1).view(np.uint8).data)))
 
@@ -124,6 +128,9 @@ class Encoder:
             raise CannotCross("nested too deeply")
         body: bytes = msgpack.packb(value, default=self._default, strict_types=True, use_bin_type=True)
         self._depth -= 1
+        self._inner += len(body)
+        if self._inner > _COPIES * self._caps.frame_bytes:
+            raise CannotCross("too much within tuples: use lists")
         return body
 
     def _default(self, value: Any) -> Any:
@@ -161,10 +168,12 @@ class Decoder:
         self._depth = 0
         self._sliced = 0
         """Bytes of `shared` that arrays of this frame have taken."""
+        self._inner = 0
+        """Bytes of this frame that were copied for what lies in other values."""
 
     def decode(self, body: memoryview | bytes, shared: NDArray[np.uint8] | None = None) -> Any:
         """The value in `body`; `shared` holds the bytes of the frame's memfd. Raises `WireError`."""
-        self._shared, self._containers, self._depth, self._sliced = shared, 0, 0, 0
+        self._shared, self._containers, self._depth, self._sliced, self._inner = shared, 0, 0, 0, 0
         try:
             size = len(body)
             value = self._unpack_small(body) if size <= self._small_bytes else self._unpack(body, self._options)
@@ -193,6 +202,9 @@ class Decoder:
         self._depth += 1
         if self._depth > self._caps.depth:
             raise WireError("nested too deeply")
+        self._inner += len(body)
+        if self._inner > _COPIES * self._caps.frame_bytes:
+            raise WireError("too much within tuples")
         value = self._unpack(body, self._options)
         self._depth -= 1
         return value

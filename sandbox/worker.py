@@ -22,6 +22,7 @@ from heuresis.program import Limits, Program
 from heuresis.sandbox.backends import NO_CGROUP, check_level, choose_backend
 from heuresis.sandbox.backends.base import Backend
 from heuresis.sandbox.cgroups import Cgroup
+from heuresis.sandbox.jail import outside_user
 from heuresis.sandbox.leased import LeasedDevice, lease_device
 from heuresis.sandbox.meter import CgroupMeter, Meter, TreeMeter
 from heuresis.sandbox.protocol import JailEnded
@@ -30,6 +31,8 @@ from heuresis.sandbox.session import QUICK_SECONDS, Child, JailSession, Reaped
 
 _READY_SECONDS = 120.0
 _ANSWER_SECONDS = 30.0
+_GONE_SECONDS = 600.0
+"""For a killed program to be gone: what many processes have mapped takes the kernel long to take apart."""
 _MESSAGE_BYTES = 1 << 20
 _CHANNEL_BYTES = 1 << 19
 """Asked of the kernel for each end of a channel; it may give less (net.core.wmem_max)."""
@@ -83,9 +86,15 @@ class _Warm:
     """One running warm parent. Owns its process, control socket and control group."""
 
     def __init__(
-        self, backend: Backend, runtime: tuple[str, ...], cores: float, scratch: str, gpu: LeasedDevice | None
+        self,
+        backend: Backend,
+        runtime: tuple[str, ...],
+        cores: float,
+        gpu: LeasedDevice | None,
+        places: dict[str, Any],
     ) -> None:
-        config = {**backend.configure(runtime), "owner": os.getpid(), "scratch": scratch, **_leased_words(gpu)}
+        """`places`: what the walls know of the host beside the backend's own words."""
+        config = {**backend.configure(runtime), "owner": os.getpid(), **places, **_leased_words(gpu)}
         self.single_use = bool(config.get("single_use"))
         self.used = False
         self._owner = os.getpid()
@@ -162,7 +171,8 @@ class JailWorker:
         self._session: JailSession | None = None
         self._closed = False
         self._child_pid = 0
-        self._scratch = None if backend.private_tmp else Scratch(backend.jailed)
+        self._user = outside_user()
+        self._scratch = None if backend.private_tmp else Scratch(backend.jailed, self._user)
         try:
             self._warm: _Warm | None = self._fresh_warm()
         except BaseException:
@@ -222,8 +232,8 @@ class JailWorker:
     def _fresh_warm(self) -> _Warm:
         for last in range(_STARTS):
             try:
-                scratch = self._scratch.path if self._scratch else ""
-                return _Warm(self._backend, self._runtime, self._cores, scratch, self._gpu)
+                places = {"scratch": self._scratch.path if self._scratch else "", "user": self._user}
+                return _Warm(self._backend, self._runtime, self._cores, self._gpu, places)
             except Unavailable:
                 if last == _STARTS - 1:
                     raise
@@ -276,7 +286,7 @@ class JailWorker:
 
     def _reap(self, warm: _Warm, pid: int) -> Reaped:
         try:
-            answer, _ = warm.ask({"reap": pid})
+            answer, _ = warm.ask({"reap": pid}, (), _GONE_SECONDS)
         except Unavailable:
             self._drop_warm()
             raise

@@ -16,6 +16,7 @@ from heuresis.agent.verifying import verify_kept
 from heuresis.archive.records import CampaignRecord, Entry
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
+from heuresis.evaluators import gate
 from heuresis.evaluators.problem import Problem
 from heuresis.evaluators.recording import Transcript
 from heuresis.program import Program
@@ -167,7 +168,7 @@ def _imports(name: str, program: Program) -> bool:
     for path, text in program.files.items():
         if not path.endswith(".py"):
             continue
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(gate.parse(text)):
             if isinstance(node, ast.Import) and any(one.name.split(".")[0] == name for one in node.names):
                 return True
             if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == name:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heuresis.errors import ConfigError
+from heuresis.evaluators import gate
 from heuresis.evaluators.adopted.words import one_line
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
@@ -84,7 +85,7 @@ def _thresholds(name: str, evaluator: Mapping[str, Any]) -> tuple[float, ...]:
 
 def _assigned_message(text: str) -> str:
     try:
-        tree = ast.parse(text)
+        tree = gate.parse(text)
     except SyntaxError:  # nothing of it is needed
         return ""
     for node in ast.walk(tree):

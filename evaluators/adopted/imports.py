@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from heuresis.errors import ConfigError
+from heuresis.evaluators import gate
 from heuresis.evaluators.adopted.staging import PROVIDED
 
 _INSTALL_NAMES = {"sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml"}
@@ -52,7 +53,7 @@ def packages_of(files: Mapping[str, str], starts: Sequence[str]) -> tuple[str, .
 def imports(text: str) -> list[Import]:
     """Every absolute import of a text, at any level; none of a text that is no Python."""
     try:
-        tree = ast.parse(text)
+        tree = gate.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return []
     return list(_imports(tree, True))

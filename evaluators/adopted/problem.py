@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from heuresis.evaluators import gate
 from heuresis.evaluators.adopted.configuration import check_timeout
 from heuresis.evaluators.adopted.folder import Folder, read_folder
 from heuresis.evaluators.adopted.staging import stage
@@ -167,7 +168,7 @@ def _is_finite(value: object) -> bool:
 def required_functions(text: str, evaluator: str) -> tuple[EntryPoint, ...]:
     """Module-level functions of `text` that the evaluator names or that stand outside the evolve blocks."""
     try:
-        tree = ast.parse(text)
+        tree = gate.parse(text)
     except (SyntaxError, ValueError, RecursionError):  # the gate says what is wrong with the seed
         return ()
     words, inside = set(re.findall(r"\w+", evaluator)), _evolved_lines(text)

@@ -197,6 +197,8 @@ def test_a28_a_huge_length_takes_no_memory_before_its_bytes_come(length: int) ->
 def memory_file(size: int, seals: int) -> int:
     fd = os.memfd_create("a", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
     os.ftruncate(fd, size)
+    if size <= 1 << 20:
+        os.pwrite(fd, bytes(size), 0)  # without holes
     fcntl.fcntl(fd, 1033, seals)
     return fd
 

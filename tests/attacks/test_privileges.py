@@ -136,7 +136,7 @@ def f(): return [resource.getrlimit(getattr(resource, "RLIMIT_" + name))[1] for 
 """
     cpu, core, files, size, queue, signals = arena.value(text)
     assert 0 < cpu <= 10
-    assert (core, queue) == (0, 0)
+    assert (core, queue) == (1, 0)
     assert files == 256
     assert signals <= 1024
     assert 0 < size <= 256 << 20

@@ -91,7 +91,7 @@ def f():
 
 def test_a12_a_crash_leaves_no_core(arena: Arena) -> None:
     before = set(Path.cwd().glob("core*"))
-    text = "import os, resource\ndef f():\n assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)\n os.abort()"
+    text = "import os, resource\ndef f():\n assert resource.getrlimit(resource.RLIMIT_CORE) == (1, 1)\n os.abort()"
     assert arena.play(text).ending == "crashed"
     assert set(Path.cwd().glob("core*")) == before
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from heuresis.agent.exporting import replay
-from heuresis.evaluators import jobs
+from heuresis.evaluators import jobs, recording
 from heuresis.evaluators.nouns import Tier
 from heuresis.evaluators.pool import Pool
 from heuresis.evaluators.recording import Place, Tape
@@ -140,6 +140,26 @@ def test_a_full_tape_keeps_whole_lines_within_its_budget_and_goes_on_counting():
     kept = lines(made.data)
     assert sum("call" in line for line in kept) == made.kept
     assert kept[-1] == {"cut": True}
+
+
+def test_a_flood_fills_the_tape_and_not_our_memory(monkeypatch):
+    monkeypatch.setattr(recording, "_PLAIN_BYTES", 10_000)
+    tape, session = listened()
+    session.call([Call("f", ([1.0],))])
+    session.call([Call("f", (np.zeros(100_000),))])
+    made = tape.transcript()
+    assert (made.kept, made.calls) == (1, 2)
+    assert lines(made.data)[-1] == {"cut": True}
+
+
+def test_uses_without_end_fill_the_tape_and_not_our_memory(monkeypatch):
+    monkeypatch.setattr(recording, "_PLAIN_BYTES", 10_000)
+    tape, session = listened()
+    [call] = [session._listening(Call("f", (lambda *_, **__: 1.0,)))]
+    for _ in range(1000):
+        call.args[0](0.5)
+    assert len(session._uses) < 1000
+    assert tape.full
 
 
 def test_the_recorded_verdict_is_the_verdict():

@@ -40,6 +40,9 @@ def test_a_good_program_passes_the_gate():
         ("#" * (MAX_CHARACTERS + 1), "too large"),
         ("priority = " + "(" * 5000 + ")" * 5000, "not valid Python"),
         ("priority = " + "-" * 100_000 + "1", "not valid Python"),
+        ("import " + "a." * 99_000 + "a", "a name with more than 256 dots"),  # else minutes and gigabytes
+        ("from a" + "\\\n . e\u0301" * 300 + " import a", "more than 256 dots (line 2)"),
+        ("priority = f'" + "{a}" * 60_000 + "'", "too many braces"),  # else a minute
         ("# -*- coding: utf-7 -*-\n", "names another encoding than UTF-8"),
         ("\r# coding: utf-7\npriority = 1\n", "names another encoding than UTF-8"),  # the second line, to Python
         ("#!/bin/sh\r\n# vim: set fileencoding=latin-1 :\n", "names another encoding than UTF-8"),

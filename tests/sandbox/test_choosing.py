@@ -63,7 +63,7 @@ def test_what_landlock_may_read_leaves_out_every_covered_folder(tmp_path: Path) 
 
 
 def test_a_folder_of_a_program_goes_however_deep_and_closed_it_is(tmp_path: Path) -> None:
-    scratch = Scratch(jailed=False)
+    scratch = Scratch(jailed=False, user=os.getuid())
     place = scratch.fresh()
     here = os.getcwd()
     os.chdir(place)

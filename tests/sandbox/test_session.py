@@ -120,6 +120,27 @@ def test_an_exception_of_our_callable_goes_up_unchanged_and_the_session_goes_on(
     assert ask(session, "echo", 1) == [1]
 
 
+def test_one_that_asks_for_ever_after_our_exception_reaches_its_wall_limit(worker: JailWorker) -> None:
+    text = """
+import msgpack, socket, struct, time
+def f(ask):
+    try: ask()
+    except BaseException: pass
+    channel, number = socket.socket(fileno=3), 1
+    while channel.recv(1 << 16):  # the next question, then what it is told
+        frame = msgpack.packb([4, number, 0, [], {}])
+        channel.sendall(struct.pack("<I", len(frame)) + frame)
+        number += 1
+        time.sleep(0.001)
+"""
+    with worker.start(Program.of(text), ("f",), Limits(wall_seconds=0.5), 0) as session:
+        with pytest.raises(ZeroDivisionError):
+            session.call([Call("f", (lambda: 1 / 0,))])
+        with pytest.raises(JailEnded, match="wall limit"):
+            session.call([Call("f", ())])
+        assert session.usage.wall_seconds < 5
+
+
 def test_an_exception_of_the_candidate_is_an_answer_cut_to_length(session: JailSession) -> None:
     answers = session.call([Call("echo", (1,)), Call("fail"), Call("echo", (2,))])
     assert [answer.value for answer in answers] == [[1], None, [2]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import math
 import os
 import socket
@@ -246,3 +247,28 @@ def test_frames_arrive_whole_however_they_are_cut() -> None:
                     taken += 4 + len(frame[0])
         assert got == bodies
         assert not receiver.leftover
+
+
+def test_a_memory_file_with_holes_is_refused() -> None:
+    fd = os.memfd_create("holes", os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(fd, 1 << 30)
+        fcntl.fcntl(fd, 1033, 2 | 4 | 8)
+        with pytest.raises(WireError, match="holes"):
+            frames.checked_size(fd, 1 << 30)
+    finally:
+        os.close(fd)
+
+
+def test_tuples_in_tuples_are_not_copied_without_end() -> None:
+    payload = msgpack.packb([b"a" * (1 << 20)])
+    for _ in range(40):
+        payload = msgpack.packb([msgpack.ExtType(wire.TUPLE, payload)])
+    caps = Caps(frame_bytes=2 << 20)
+    with pytest.raises(WireError, match="within tuples"):
+        decoder(caps).decode(payload)
+    value: Any = b"a" * (1 << 20)
+    for _ in range(40):
+        value = (value,)
+    with pytest.raises(CannotCross, match="within tuples"):
+        Encoder(refuse, caps).encode(value)
