@@ -32,6 +32,8 @@ _SEALS = 0x2 | 0x4 | 0x8
 """Shrink, grow, write."""
 _F_ADD_SEALS, _F_SEAL_SEAL = 1033, 0x1
 _ALIGN = 64
+_PIECE = 2 << 20
+"""Copied at a time to and from a memfd: a huge page, which is still in the processor's cache from being cleared."""
 _NOW = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
@@ -61,14 +63,15 @@ def sealed_memfd(encoded: Encoded) -> int:
 
 def transmit(channel: socket.socket, encoded: Encoded, wait: Callable[[], None]) -> None:
     """Send a frame, never blocking: `wait` is called while there is no room, and returns when to try again."""
+    body = encoded.body
     if encoded.shared:
         _transmit_shared(channel, encoded, wait)
-        rest = memoryview(encoded.body)
     else:
-        rest = memoryview(_LENGTH.pack(len(encoded.body)) + encoded.body)
-    while rest:
+        body = _LENGTH.pack(len(body)) + body
+    sent = 0
+    while sent < len(body):
         try:
-            rest = rest[channel.send(rest, _NOW) :]
+            sent += channel.send(memoryview(body)[sent:] if sent else body, _NOW)
         except BlockingIOError:
             wait()
 
@@ -90,7 +93,7 @@ def _transmit_shared(channel: socket.socket, encoded: Encoded, wait: Callable[[]
 
 def _write_all(fd: int, buffer: memoryview, offset: int) -> None:
     while buffer:
-        written = os.pwrite(fd, buffer, offset)
+        written = os.pwrite(fd, buffer[:_PIECE], offset)
         buffer, offset = buffer[written:], offset + written
 
 
@@ -115,7 +118,7 @@ def read_copy(fd: int, size: int) -> NDArray[np.uint8]:
     copy = np.empty(size, np.uint8)
     view, offset = copy.data, 0
     while offset < size:
-        count = os.preadv(fd, [view[offset : offset + (64 << 20)]], offset)
+        count = os.preadv(fd, [view[offset : offset + _PIECE]], offset)
         if count == 0:
             raise WireError("a memfd shorter than it said")
         offset += count

@@ -11,10 +11,10 @@ A session is one jailed child: it lives for one block of instances and is killed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
-from typing import Any, Protocol, Self
+from types import MappingProxyType, TracebackType
+from typing import Any, NamedTuple, Protocol, Self
 
 from heuresis.program import Limits, Program
 
@@ -91,23 +91,21 @@ class Tensor:
     array: Any
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call into the jail."""
+class Call(NamedTuple):
+    """One call into the jail. (A tuple is made in half the time that a frozen dataclass takes.)"""
 
     name: str
     """An entry point; or, with `target`, a method of that object."""
     args: tuple[Any, ...] = ()
     """None, bool, int (64 bit), float, str, bytes, list, tuple, dict with str keys, numpy arrays and scalars,
     `RemoteHandle`, `Ref`, `RngSeed`, `Tensor`, and Python callables: inside the jail these are proxies, run here."""
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = MappingProxyType({})
     target: RemoteHandle | None = None
     keep: bool = False
     """True: the returned object stays in the jail, the answer's value is its `RemoteHandle`."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back: a value, or the exception the candidate's code raised."""
 
     value: Any = None

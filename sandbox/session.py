@@ -270,11 +270,12 @@ class JailSession:
         return None
 
     def _decode(self, body: bytes, fd: int | None) -> Any:
+        if fd is None:
+            return self._decoder.decode(body)
         try:
-            shared = None if fd is None else frames.read_copy(fd, frames.checked_size(fd, wire.FROM_JAIL.shared_bytes))
+            shared = frames.read_copy(fd, frames.checked_size(fd, wire.FROM_JAIL.shared_bytes))
         finally:
-            if fd is not None:
-                os.close(fd)
+            os.close(fd)
         return self._decoder.decode(body, shared)
 
     # -- waiting

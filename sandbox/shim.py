@@ -53,6 +53,10 @@ class Channel:
         self._encoder = Encoder(_no_special, wire.FROM_JAIL)
         self._decoder = Decoder(self._special, wire.FROM_REFEREE)
 
+    def encode_scalar(self, request: int, answer: list[Any]) -> Encoded:
+        """The reply to a call that gave a plain scalar: its shape needs no check. Raises `CannotCross`."""
+        return self._encoder.encode([REPLY, request, [answer]])
+
     def encode(self, frame: list[Any]) -> Encoded:
         """Raises `CannotCross`, `WireError` for a value nested too deeply or with keys that are not str."""
         wire.check_shape(frame, wire.FROM_JAIL.depth)
@@ -236,6 +240,8 @@ def _reply(channel: Channel, request: int, answers: list[list[Any]]) -> None:
 
 def _encode_answers(channel: Channel, request: int, answers: list[list[Any]]) -> Encoded:
     try:
+        if len(answers) == 1 and type(answers[0][0]) in wire.SCALARS:
+            return channel.encode_scalar(request, answers[0])
         return channel.encode([REPLY, request, answers])
     except (CannotCross, wire.WireError):
         return channel.encode([REPLY, request, [_crossing(channel, answer) for answer in answers]])

@@ -30,7 +30,7 @@ _DTYPES = tuple(
 )  # fmt: skip
 _CODE_OF = {dtype: code for code, dtype in enumerate(_DTYPES)}
 _CONTAINERS = frozenset({list, tuple, dict})
-_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
+SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _FEW = 16
 _OFFSET = struct.Struct("<Q")
 _MAX_DIMENSIONS = 32
@@ -145,7 +145,7 @@ class Encoder:
 
 def _python_scalar(value: np.generic) -> Any:
     plain = value.item()
-    if type(plain) not in _SCALARS:
+    if type(plain) not in SCALARS:
         raise CannotCross(f"a {type(value).__name__} cannot cross")
     return plain
 
@@ -220,6 +220,8 @@ class Decoder:
 
     def _dict(self, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
         self._count()
+        if not pairs:  # as the keyword arguments of nearly every call
+            return {}
         if any(type(key) is not str for key, _ in pairs):
             raise WireError("a key that is not a str")
         value = dict(pairs)
