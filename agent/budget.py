@@ -83,7 +83,9 @@ class Budget:
         if self.evaluations is not None and totals.evaluated >= self.evaluations:
             return f"budget of {self.evaluations:,} evaluations spent"
         if self.minutes is not None and totals.active_seconds >= 60 * self.minutes:
-            return f"budget of {self.minutes:g} minute{'s' * (self.minutes != 1)} spent"
+            used = f"{totals.active_seconds / 60:.1f}"  # what was being judged at the end took its time
+            more = f", {used} used" if used != f"{self.minutes:.1f}" else ""
+            return f"budget of {self.minutes:g} minute{'s' * (self.minutes != 1)} spent{more}"
         if self.target is not None and best is not None and best >= sign * self.target:
             return f"target {self.target:g} reached"
         if self.patience is not None and since_best >= self.patience:
@@ -99,6 +101,6 @@ def _check(key: str, option: str, value: object) -> None:
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise ConfigError(option, "a whole number above 0" if key in _WHOLE else "a number", value)
     if key != "target" and not (value > 0 and math.isfinite(value)):
-        raise ConfigError(option, "a number above 0", value)
+        raise ConfigError(option, "a number above 0", f"{value:g}")
     if math.isnan(value):
         raise ConfigError(option, "a number", value)

@@ -47,6 +47,8 @@ class Campaign:
     """A weaker jail than this is `Unavailable`; empty: any. See `heuresis.sandbox.backends.LEVELS`."""
     device: str = "auto"
     """Where programs of a problem with GPU memory in its limits run: auto, cpu, cuda:N, GPU-UUID."""
+    racing: bool = True
+    """Whether a program that is clearly behind what it races against is stopped (`heuresis.evaluators.racing`)."""
     budget: Budget = field(default_factory=Budget)
     asking: Asking = field(default_factory=Asking)
     """Which language model is asked, and how; by default none."""
@@ -110,6 +112,7 @@ class Campaign:
             "isolation": "none" if self.allow_none else self.isolation,
             **({"min_isolation": self.min_isolation} if self.min_isolation else {}),
             **({"device": self.device} if self.device != "auto" else {}),
+            "racing": self.racing,
             **({"self_reported": True} if self.problem.self_reported else {}),
             "populations": to_config((BEST, *self.method.populations())),
             **self.asking.config(),
@@ -148,7 +151,7 @@ class Campaign:
     def _check_same(self, record: CampaignRecord) -> None:
         other = self.problem.hash != record.problem_hash
         mine: dict[str, object] = {"method": self.method_name, "seed": self.seed, **self.config()}
-        stored: dict[str, object] = {"method": record.method, "seed": record.seed}
+        stored: dict[str, object] = {"method": record.method, "seed": record.seed, "racing": False}  # of before races
         if other:  # the same text is the same problem wherever its file lies
             mine, stored = {"problem": self.problem_name, **mine}, {"problem": record.problem, **stored}
         stored |= {key: value for key, value in record.config.items() if key not in ("budget", "workers")}

@@ -12,14 +12,18 @@ import numpy as np
 from heuresis.agent.protocols import Outcome, Work, Workshop
 from heuresis.archive.records import Brief, Proposal
 from heuresis.archive.store import Store
+from heuresis.errors import ConfigError
+from heuresis.evaluators.nouns import Status
 from heuresis.evaluators.problem import Problem
 from heuresis.program import Program
 
 SEED = "seed"
 ADD = "add"
+MINIMISE = "minimise"
+"""A program of the campaign, made smaller by a person's order (`heuresis audit --save`)."""
 TOLD = "told"
 """A brief of the method that somebody outside answers (`heuresis.Search`)."""
-FIXED = (SEED, ADD, TOLD)
+FIXED = (SEED, ADD, MINIMISE, TOLD)
 """Operators whose program comes from outside; it is committed with their brief, or (TOLD) some time after."""
 
 
@@ -59,3 +63,24 @@ def admit_seeds(store: Store, campaign: str, problem: Problem, start: Callable[[
     ]
     for brief in admit(store, campaign, seeds):
         start(brief)
+
+
+def scored_seeds(store: Store, campaign: str, problem: Problem, name: str) -> list[str]:
+    """Ids of the seeds judged so far, in the problem's order. Raises ConfigError for one without a score.
+
+    A problem whose own seed programs fail is not fit for a search: told before anything is spent.
+    """
+    seeds: list[str] = []
+    for number in range(len(problem.seeds)):
+        entry = store.verdict_of(campaign, number, 0)
+        if entry is None or entry.proposal.program is None:
+            break  # stopped before all were judged
+        seeds.append(entry.proposal.program.id)
+        if entry.evaluation.status is not Status.SCORED:
+            raise ConfigError(
+                f"problem {name}",
+                "seed programs that are scored",
+                f"seed {entry.tags.get('seed')!r} ended {entry.evaluation.status}: {entry.evaluation.reason}",
+                "Mend the problem or the seed, then start another campaign: --new NAME (demo does so by itself).",
+            )
+    return seeds

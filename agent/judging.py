@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
+from datetime import UTC, datetime
 
+from heuresis.agent.adding import added_before
 from heuresis.agent.campaign import Campaign
 from heuresis.agent.fixed import ADD, admit
 from heuresis.agent.loop import Loop
 from heuresis.agent.run import leased
-from heuresis.archive.records import Brief, CampaignRecord, Entry, Look, Proposal
+from heuresis.archive.records import Brief, CampaignRecord, Entry, Look, Looker, Proposal
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError, Unavailable
 from heuresis.evaluators import jobs
 from heuresis.evaluators.catalog import load_problem
-from heuresis.evaluators.nouns import Evaluation, Tier
+from heuresis.evaluators.nouns import HELD_OUT, Evaluation, Tier
 from heuresis.evaluators.pool import Pool
 from heuresis.evaluators.tiers import PUBLIC_SECRET
 from heuresis.program import Program
-
-HELD_OUT = (Tier.TEST, Tier.SHIFT)
 
 
 def evaluate(
@@ -68,16 +71,31 @@ def campaign_of(record: CampaignRecord, *, allow_none: bool = False) -> Campaign
         allow_none=allow_none or config.get("isolation") == "none",
         min_isolation=str(config.get("min_isolation", "")),
         device=str(config.get("device", "auto")),
+        racing=config.get("racing") is True,
     )
 
 
-def add_program(store: Store, record: CampaignRecord, program: Program, idea: str) -> Entry:
-    """Judge a person's own program as an entry of the campaign; it may become a parent like any other."""
+def add_program(
+    store: Store,
+    record: CampaignRecord,
+    program: Program,
+    idea: str,
+    operator: str = ADD,
+    parents: tuple[str, ...] = (),
+) -> Entry:
+    """Judge a person's own program as an entry of the campaign; it may become a parent like any other.
+
+    `operator` is one of `fixed.FIXED`.
+    """
     campaign = campaign_of(record)
     if store.totals(record.name).briefs == 0:
         raise ConfigError(f"campaign {record.name!r}", "a campaign that has begun", "no program yet", "Run it first.")
+    # the same program with the same idea is an entry once
+    before = added_before(store, record, program, idea)
+    if before is not None:
+        return before
     with leased(store, record.name), Pool(campaign.setup(record), 1) as pool:
-        [brief] = admit(store, record.name, [(Brief(ADD), Proposal(program, ADD, idea=idea))])
+        [brief] = admit(store, record.name, [(Brief(operator, parents), Proposal(program, operator, parents, idea))])
         Loop(campaign, record, store, pool, 1, lambda progress: None, threading.Event()).finish_open()
     entry = store.verdict_of(record.name, brief.number, 0)
     if entry is None:
@@ -102,11 +120,23 @@ def open_held_out(
         indices = {tier: tuple(range(campaign.problem.tier_size(tier))) for tier in HELD_OUT}
         futures = [pool.submit(jobs.Job(dict(program.files), tier, indices[tier])) for program, tier in wanted]
         for (program, tier), future in zip(wanted, futures, strict=True):
-            evaluation, count = _verdict(future), len(indices[tier])
+            evaluation, count, by = _verdict(future), len(indices[tier]), looker()
             with store.transaction(durable=True) as transaction:
-                number = transaction.add_look(record.name, program.id, tier, count, evaluation)
-            seen.append(Look(number, program.id, tier, count, evaluation))
+                number = transaction.add_look(record.name, program.id, tier, count, evaluation, by)
+            seen.append(Look(number, program.id, tier, count, evaluation, by))
     return seen
+
+
+def looker() -> Looker:
+    """Whoever runs this process, now."""
+    return Looker(_user(), socket.gethostname(), datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in some containers
+        return f"uid {os.getuid()}"
 
 
 def _verdict(future: Future[Evaluation]) -> Evaluation:

@@ -24,15 +24,15 @@ from heuresis.agent.bench import Bench
 from heuresis.agent.budget import Budget
 from heuresis.agent.campaign import Campaign
 from heuresis.agent.desk import Desk, Landed
-from heuresis.agent.fixed import FIXED, admit_seeds
+from heuresis.agent.fixed import FIXED, SEED, admit_seeds, scored_seeds
 from heuresis.agent.progress import Progress, Tracker
 from heuresis.agent.protocols import Turn
 from heuresis.agent.session import Attempt, Session, Stored
+from heuresis.agent.suspicion import Watch
 from heuresis.archive.records import Brief, CampaignRecord, Entry
 from heuresis.archive.store import Store
 from heuresis.archive.transaction import Transaction
-from heuresis.errors import ConfigError, Unavailable
-from heuresis.evaluators import jobs
+from heuresis.errors import Unavailable
 from heuresis.evaluators.nouns import Evaluation, Status
 from heuresis.evaluators.pool import Pool
 from heuresis.program import Program
@@ -56,6 +56,11 @@ class _Pending:
     attempt: Attempt
     key: str
     started: float
+
+    @property
+    def race(self) -> str:
+        """Equal for the same program against the same bar."""
+        return f"{self.key} {self.session.brief.bar}"
 
 
 class Loop:
@@ -87,7 +92,7 @@ class Loop:
         self._ready: list[tuple[_Pending, Evaluation, bool]] = []
         self._unavailable: dict[tuple[int, int], int] = {}
         self._twins: dict[str, list[_Pending]] = {}
-        """Key of what is at a referee -> the same program, proposed again meanwhile: it waits for that verdict."""
+        """What is at a referee -> the same program in the same race, proposed again: it waits for that verdict."""
         self._stale = 0
         self._seeds: list[str] = []
         self._next_number = 0
@@ -97,6 +102,7 @@ class Loop:
         self._dry = ""
         self._marks: Mapping[str, object] = msgspec.json.decode(store.marks(self._name) or b"{}")
         self._tracker = Tracker(campaign, store, self._name)
+        self._watch = Watch(store, self._name, campaign.problem)
 
     @property
     def _budget(self) -> Budget:
@@ -121,15 +127,29 @@ class Loop:
         return self._work(until_seeded=False)
 
     def prepare(self) -> list[str]:
-        """End what is open, judge the seeds; their ids come back. Raises ConfigError for a seed without a score."""
+        """End what is open, judge the seeds, see how much noise there is; the seeds' ids come back.
+
+        Raises ConfigError for a seed without a score.
+        """
         if self._desk is not None:
             self._desk.bury_the_lost()
         for brief in self._store.open_briefs(self._name):
             self._resume(brief)
         admit_seeds(self._store, self._name, self._campaign.problem, self._resume)
+        self._show()  # a slow seed takes its time, and somebody waits
         self._work(until_seeded=True)
-        self._check_seeds()
+        self._seeds = scored_seeds(self._store, self._name, self._campaign.problem, self._campaign.problem_name)
+        self._pilot()
         return self._seeds
+
+    def _pilot(self) -> None:
+        """The best seed, played again (`measuring.pilot`). Its briefs come right after the seeds, or never."""
+        while not self._stop.is_set() and not self._tracker.over(self._budget):
+            brief = self._bench.pilot(self._seeds)
+            if brief is None:
+                break
+            self._open(brief, Stored())
+        self._work(until_seeded=True)
 
     def finish_open(self) -> None:
         """Only what a person added and nobody has judged yet. Asks for no brief and no model."""
@@ -156,28 +176,17 @@ class Loop:
 
     def _show(self) -> None:
         calls, trouble = (self._desk.in_flight, self._desk.trouble) if self._desk else (0, "")
-        self._observer(self._tracker.progress(self._pending, calls, trouble))
+        self._observer(self._tracker.progress(self._pending, calls, trouble, seeds=self._seeds_at_work))
+
+    @property
+    def _seeds_at_work(self) -> list[str]:
+        briefs = (one.brief for one in self._sessions.values() if one.brief.operator == SEED)
+        return [str(brief.tags.get("seed", "")) for brief in briefs]
 
     def _over_by(self, *, until_seeded: bool) -> str:
         if self._desk is not None and self._desk.broke:
             return self._desk.broke
         return self._dry or ("" if until_seeded else "nothing left to evaluate")
-
-    def _check_seeds(self) -> None:
-        """A problem whose own seed programs fail is not fit for a search: told before anything is spent."""
-        self._seeds = []
-        for number in range(len(self._campaign.problem.seeds)):
-            entry = self._store.verdict_of(self._name, number, 0)
-            if entry is None or entry.proposal.program is None:
-                return  # stopped before all were judged
-            self._seeds.append(entry.proposal.program.id)
-            if entry.evaluation.status is not Status.SCORED:
-                raise ConfigError(
-                    f"problem {self._campaign.problem_name}",
-                    "seed programs that are scored",
-                    f"seed {entry.tags.get('seed')!r} ended {entry.evaluation.status}: {entry.evaluation.reason}",
-                    "Mend the problem or the seed, then start another campaign: --new NAME (demo does so by itself).",
-                )
 
     # filling
 
@@ -224,7 +233,7 @@ class Loop:
     def _ask(self) -> bool:
         """The method's next brief, committed with the method's marks. False when there is none for now."""
         briefs = [session.brief for session in self._sessions.values()]
-        step = self._bench.step(self._next_number, self._marks, briefs, self._seeds)
+        step = self._bench.next(self._next_number, self._marks, briefs, self._seeds)
         if isinstance(step.action, Turn):
             if step.action is Turn.DONE:
                 self._dry = "the method has nothing left to try"
@@ -269,7 +278,7 @@ class Loop:
         """Commit a proposal and send its program to a referee, unless its verdict is known already."""
         proposal = self._bench.propose(session, attempt)
         program = proposal.program
-        key = "" if program is None or proposal.refusal else self._bench.key(program)
+        key = "" if program is None or proposal.refusal else self._bench.key(program, session.brief)
         pending = _Pending(session, attempt, key, time.monotonic())
         if program is None or proposal.refusal:
             refused = Evaluation(Status.REFUSED, None, reason=proposal.refusal, stage="proposal")
@@ -279,15 +288,16 @@ class Loop:
         if known is not None:
             self._ready.append((pending, known, True))
             return
-        if key in self._twins:
-            self._twins[key].append(pending)
+        if pending.race in self._twins:
+            self._twins[pending.race].append(pending)
             return
-        self._twins[key] = []
+        if key:
+            self._twins[pending.race] = []
         self._send(pending, program)
 
     def _send(self, pending: _Pending, program: Program) -> None:
         self._pending += 1
-        future = self._pool.submit(jobs.Job(dict(program.files), bar=self._tracker.best_score))
+        future = self._pool.submit(self._bench.job(pending.session.brief, program, self._tracker.best_score))
         future.add_done_callback(lambda done: self._arrived.put((pending, done)))
 
     # collecting
@@ -337,12 +347,13 @@ class Loop:
 
     def _verdict_of(self, pending: _Pending, future: Future[Evaluation]) -> Evaluation | None:
         """The verdict, or None when a part of ours was gone and the program has been sent again."""
+        brief, program = pending.session.brief, pending.attempt.proposal.program
         try:
-            return future.result()
+            seen = future.result()
+            return seen if program is None else self._bench.verdict(brief, program, seen)
         except Unavailable:
-            place = (pending.session.brief.number, pending.attempt.number)
+            place = (brief.number, pending.attempt.number)
             self._unavailable[place] = self._unavailable.get(place, 0) + 1
-            program = pending.attempt.proposal.program
             if self._unavailable[place] >= _MAX_UNAVAILABLE or program is None:
                 raise
             self._stop.wait(self._unavailable[place] * _BACK_OFF_SECONDS)
@@ -356,8 +367,9 @@ class Loop:
         entries = []
         now = time.monotonic()
         with self._store.transaction(durable=True) as transaction:
-            for pending, evaluation, reused in arrived:
+            for pending, judged, reused in arrived:
                 brief = pending.session.brief
+                evaluation = self._watch.seen(pending.attempt.proposal, judged, reused=reused)
                 entry = transaction.add_verdict(
                     self._name,
                     brief.number,
@@ -370,7 +382,7 @@ class Loop:
                 )
                 pending.attempt.outcome = entry
                 entries.append(entry)
-                self._ready += [(twin, evaluation, True) for twin in self._twins.pop(pending.key, [])]
+                self._ready += [(twin, evaluation, True) for twin in self._twins.pop(pending.race, [])]
             transaction.add_active(self._name, self._tracker.unsaved_seconds())
             for session in {id(one.session): one.session for one, _, _ in arrived}.values():
                 self._go_on(session, transaction)

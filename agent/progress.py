@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from heuresis.agent.budget import Budget
 from heuresis.agent.campaign import BEST, Campaign
-from heuresis.archive.records import Entry, Member, Totals
+from heuresis.archive.records import REMEASURE, Entry, Member, Totals
 from heuresis.archive.store import Store
 from heuresis.evaluators.nouns import Status
-
-_RATE_WINDOW_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Progress:
     best_program: str
     by_status: Mapping[str, int]
     per_second: float
-    """Evaluations, over the last seconds of this run."""
+    """Evaluations, the mean over this run."""
     active_seconds: float
     seconds_left: float | None
     """By whichever limit comes first at this rate; None without a limit."""
@@ -38,6 +36,8 @@ class Progress:
     tokens: int = 0
     faults: Mapping[str, int] = field(default_factory=dict)
     """Calls that gave nothing usable, by kind."""
+    seeds: Sequence[str] = ()
+    """Names of the problem's seeds that are being judged: the search has not begun."""
     trouble: str = ""
     """Why the model is waited for, in words."""
     forced: bool = False
@@ -55,13 +55,13 @@ class Tracker:
         self._started = time.monotonic()
         self._base_seconds = self._stored.active_seconds
         self._saved = 0.0
-        self._arrivals: list[tuple[float, int]] = [(self._started, self._stored.evaluated)]
+        self._evaluated_before = self._stored.evaluated
         self._best = self._best_member()
         self._evaluated_at_best = self._stored.evaluated - self._since_best()
 
     def _best_member(self) -> Member | None:
         members = self._store.members(self._name, BEST.name).values()
-        return max(members, key=lambda one: (one.score, -one.sequence), default=None)
+        return max(members, key=lambda one: (one.rank, -one.sequence), default=None)
 
     def _since_best(self) -> int:
         return self._store.evaluated_after(self._name, self._best.sequence) if self._best else 0
@@ -72,6 +72,7 @@ class Tracker:
 
     @property
     def best_score(self) -> float | None:
+        """Mean of the champion, which is the first by rank."""
         return self._best.score if self._best else None
 
     def unsaved_seconds(self) -> float:
@@ -89,10 +90,13 @@ class Tracker:
         self._stored = self._store.totals(self._name)
         for entry in entries:
             score, program = entry.evaluation.score, entry.proposal.program
-            if score is None or program is None or entry.evaluation.quarantine is not None:
+            if entry.proposal.operator == REMEASURE:  # a champion may have fallen: the best is an older one then
+                self._best = self._best_member()
+                self._evaluated_at_best = self._stored.evaluated - self._since_best()
+            elif score is None or program is None or entry.rank is None:
                 continue
-            if self._best is None or score.value > self._best.score:
-                self._best = Member(program.id, score.value, len(program.text), entry.sequence)
+            elif self._best is None or entry.rank > self._best.rank:
+                self._best = Member(program.id, score.value, len(program.text), entry.sequence, rank=entry.rank)
                 self._evaluated_at_best = self._stored.evaluated
 
     def over(self, budget: Budget) -> str:
@@ -104,13 +108,17 @@ class Tracker:
         """Take note of a call to the model that has just been settled."""
         self._stored = self._store.totals(self._name)
 
-    def progress(self, in_flight: int, calls_in_flight: int = 0, trouble: str = "", *, force: bool = False) -> Progress:
-        now, evaluated = time.monotonic(), self._stored.evaluated
-        self._arrivals.append((now, evaluated))
-        while len(self._arrivals) > 2 and self._arrivals[1][0] < now - _RATE_WINDOW_SECONDS:
-            self._arrivals.pop(0)
-        first_time, first_count = self._arrivals[0]
-        rate = (evaluated - first_count) / max(now - first_time, 1e-9)
+    def progress(
+        self,
+        in_flight: int,
+        calls_in_flight: int = 0,
+        trouble: str = "",
+        *,
+        seeds: Sequence[str] = (),
+        force: bool = False,
+    ) -> Progress:
+        seconds, evaluated = time.monotonic() - self._started, self._stored.evaluated
+        rate = (evaluated - self._evaluated_before) / max(seconds, 1e-9)
         best = self._campaign.problem.describe_value(self._best.score) if self._best else None
         return Progress(
             evaluated,
@@ -120,13 +128,14 @@ class Tracker:
             self._best.program if self._best else "",
             self._stored.by_status,
             rate,
-            self.active_seconds,
+            self._base_seconds + seconds,
             self._seconds_left(rate),
             self._stored.calls,
             calls_in_flight,
             self._stored.usd,
             self._stored.tokens,
             self._stored.faults,
+            seeds,
             trouble,
             force,
         )
@@ -141,6 +150,7 @@ class Tracker:
 
 
 def failures(by_status: Mapping[str, int]) -> dict[str, int]:
-    """Failed entries by kind, most frequent first."""
-    rows = [(kind, count) for kind, count in by_status.items() if kind != Status.SCORED and count]
+    """Failed entries by kind, most frequent first. One that lost a race has not failed."""
+    fine = (Status.SCORED, Status.STOPPED)
+    rows = [(kind, count) for kind, count in by_status.items() if kind not in fine and count]
     return dict(sorted(rows, key=lambda row: -row[1]))

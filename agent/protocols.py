@@ -92,12 +92,12 @@ class Shown:
     program: Program
     status: Status
     value: float | None
-    """In the first objective's own metric; None unless SCORED."""
+    """In the first objective's own metric; None unless SCORED and trusted."""
     idea: str
     reason: str
     """Why it has no score."""
     feedback: str
-    """From the train tier and the program's own output."""
+    """From the train tier and the program's own output; empty in quarantine, like the reason."""
 
 
 class Render(Protocol):

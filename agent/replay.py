@@ -15,16 +15,21 @@ import msgspec
 from heuresis.agent.bench import Bench
 from heuresis.agent.campaign import Campaign
 from heuresis.agent.fixed import FIXED, TOLD
+from heuresis.agent.measuring import MEASURING
+from heuresis.agent.protocols import Step as Made
+from heuresis.agent.protocols import Turn
 from heuresis.agent.session import Attempt, Question, Session, Stored
+from heuresis.agent.trusted import Trusted
 from heuresis.archive.calls import Ask
 from heuresis.archive.records import Brief, CampaignRecord, Cost, Entry, Step
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
-from heuresis.evaluators.nouns import Evaluation
+from heuresis.evaluators.nouns import Evaluation, Status
+from heuresis.evaluators.racing import Bar
 from heuresis.program import Program
 
-Judge = Callable[[Program, Evaluation], Evaluation]
-"""A program and its stored verdict -> the verdict made anew, on the same instances."""
+Judge = Callable[[Program, Evaluation, Bar | None], Evaluation]
+"""A program, its stored verdict, what it raced against -> the verdict made anew, on the same instances."""
 _FREE = Cost(0.0, 0, 1)
 
 
@@ -58,6 +63,7 @@ class Replay:
         self._unanswered: dict[int, Session] = {}
         """Questions that nobody answered: each is open until the log closes it."""
         self._notes: dict[int, int] = {}
+        self._trusted = Trusted(store, source, target.name)
         self._calls = self._verdicts = 0
         self._changed: list[str] = []
 
@@ -69,7 +75,9 @@ class Replay:
                 "campaign", "one that keeps its log", self._source, "It was made by an older Heuresis: no replay."
             )
         act = {"brief": self._brief, "reply": self._reply, "proposal": self._proposal, "verdict": self._verdict}
-        for step in log:
+        for position, step in enumerate(log):
+            if self._trusted.apply(position):
+                self._bench.memory.forget()
             if step.kind in ("note", "close") and step.brief in self._due:
                 self._go_on(self._due.pop(step.brief))
             elif step.kind == "close" and step.brief in self._unanswered:
@@ -79,6 +87,7 @@ class Replay:
             if step.kind in act:
                 act[step.kind](step)
         self._go_on_with_due()
+        self._trusted.apply(len(log))
         self._compare_logs(log)
         return Replayed(len(log), self._calls, self._verdicts, tuple(self._changed))
 
@@ -91,11 +100,18 @@ class Replay:
             self._open(brief, Stored(proposals=stored))
             return
         sessions = [one.brief for one in self._sessions.values()]
-        made = self._bench.step(step.brief, self._marks, sessions, self._seeds())
+        made = self._made(step.brief, was, sessions)
         if not isinstance(made.action, Brief) or _told(made.action) != _told(self._translated(was)):
             raise _diverged(f"brief {step.brief}", _told(was), made.action)
         self._marks = made.marks
         self._open(self._commit(made.action, msgspec.json.encode(made.marks)), Stored())
+
+    def _made(self, number: int, was: Brief, sessions: list[Brief]) -> Made:
+        """By whom the brief was: the method, or the campaign, which plays known programs again."""
+        if was.operator not in MEASURING:
+            return self._bench.step(number, self._marks, sessions, self._seeds())
+        own = self._bench.measure(number, sessions, self._seeds())
+        return Made(Turn.WAIT if own is None else own, self._marks)
 
     def _told_marks(self, step: Step, was: Brief) -> bytes:
         """What the method remembered when it chose the parents of a brief that somebody outside answered."""
@@ -175,15 +191,16 @@ class Replay:
         was = self._store.verdict_of(self._source, step.brief, step.item)
         if was is None:
             raise ConfigError("replay", f"a stored verdict on attempt {step.item} of brief {step.brief}", "none")
-        evaluation = self._judged(was)
         program = attempt.proposal.program
+        evaluation, apart = self._trusted.then(program, self._judged(was, session.brief))
+        shared = program is not None and not attempt.proposal.refusal and not apart
         with self._store.transaction(durable=True) as transaction:
             entry = transaction.add_verdict(
                 self._target.name,
                 step.brief,
                 step.item,
                 evaluation,
-                "" if program is None or attempt.proposal.refusal else self._bench.key(program),
+                self._bench.key(program, session.brief) if shared and program is not None else "",
                 was.reused or self._judge is None,
                 session.brief.tags,
             )
@@ -198,12 +215,12 @@ class Replay:
                 session.waiting.remove(one)
         return next(one for one in session.batch if isinstance(one, Attempt) and one.number == step.item)
 
-    def _judged(self, was: Entry) -> Evaluation:
+    def _judged(self, was: Entry, brief: Brief) -> Evaluation:
         program, before = was.proposal.program, was.evaluation
         if self._judge is None or program is None or was.proposal.refusal or was.reused:
             return before
-        now = self._judge(program, before)
-        if (now.status, now.score) == (before.status, before.score):
+        now = self._judge(program, before, self._bench.bar(brief))
+        if _outcome(now) == _outcome(before):
             return before
         self._changed.append(f"{program.id[:8]}: {_verdict_words(before)}, now {_verdict_words(now)}")
         return now
@@ -241,11 +258,16 @@ class Replay:
 
 
 def _told(brief: Brief) -> tuple[object, ...]:
-    return brief.operator, brief.parents, brief.inspirations, brief.notes, dict(brief.tags)
+    return brief.operator, brief.parents, brief.inspirations, brief.notes, dict(brief.tags), brief.bar
 
 
 def _asked(ask: Ask) -> str:
     return f"{ask.purpose}: {ask.messages[-1].content[:200]!r} (seed {ask.seed})"
+
+
+def _outcome(seen: Evaluation) -> tuple[object, ...]:
+    """What counts of a verdict. Of one that was stopped the evidence is in its reason; other reasons may differ."""
+    return seen.status, seen.score, seen.reason if seen.status is Status.STOPPED else ""
 
 
 def _verdict_words(seen: Evaluation) -> str:

@@ -18,6 +18,7 @@ from heuresis.errors import ConfigError
 from heuresis.evaluators import jobs
 from heuresis.evaluators.nouns import Evaluation, Tier
 from heuresis.evaluators.pool import Pool
+from heuresis.evaluators.racing import Bar
 from heuresis.program import Program
 
 
@@ -31,10 +32,10 @@ class _StoredModel:
         raise ModelFault(Fault.CRASHED, "a replay sends nothing")
 
 
-def _same_instances(program: Program, before: Evaluation) -> jobs.Job:
+def _same_instances(program: Program, before: Evaluation, bar: Bar | None) -> jobs.Job:
     """How many instances a scored program had played depended on the best one then: it plays as many again."""
     if before.score is None:
-        return jobs.Job(dict(program.files))
+        return jobs.Job(dict(program.files), bar=bar)
     return jobs.Job(dict(program.files), Tier.VALID, tuple(range(before.score.count)))
 
 
@@ -55,8 +56,8 @@ def replay_campaign(
         if rejudge:
             pool = stack.enter_context(Pool(campaign.setup(target), 1))
 
-            def judge(program: Program, before: Evaluation) -> Evaluation:
-                return pool.submit(_same_instances(program, before)).result()
+            def judge(program: Program, before: Evaluation, bar: Bar | None) -> Evaluation:
+                return pool.submit(_same_instances(program, before, bar)).result()
 
         store.create_campaign(target)
         with leased(store, name):

@@ -16,6 +16,9 @@ from heuresis.errors import ConfigError
 from heuresis.evaluators.pool import Pool
 
 _LEASE_SECONDS = 120.0
+_LOOKED_OVER_BYTES = 64 << 20
+"""A store up to this size is looked over before it is written to, which takes some 0.1 s then: a second for a gigabyte
+is more than a person wants to wait at every start."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def begun(campaign: Campaign, store: Store, workers: int) -> Iterator[Begun]:
     """
     _ = campaign.method, campaign.terms, campaign.render  # mistakes in them are told first
     record = campaign.prepare(store)
-    with Pool(campaign.setup(record), workers) as pool:  # first of all: without a jail, nothing is begun
+    check_drivable(store, record.name)
+    with Pool(campaign.setup(record), workers) as pool:  # before any write: without a jail, nothing is begun
         if store.campaign(record.name) is None:
             store.create_campaign(replace(record, isolation=pool.isolation))
         with leased(store, record.name):
@@ -78,9 +82,23 @@ def begun(campaign: Campaign, store: Store, workers: int) -> Iterator[Begun]:
             yield Begun(record, pool)
 
 
+def check_drivable(store: Store, name: str) -> None:
+    """What would keep us from driving the campaign, found before anything is written or started.
+
+    Raises StoreDamaged where the database finds its file damaged, ConfigError while another process drives it.
+    """
+    store.look_over(_LOOKED_OVER_BYTES)
+    if store.campaign(name) is not None:
+        store.check_free(name)
+
+
 @contextmanager
 def leased(store: Store, name: str) -> Iterator[None]:
-    """Only one driver runs a campaign at a time; the lease of a dead one is taken over."""
+    """Only one driver runs a campaign at a time; the lease of a dead one is taken over.
+
+    Raises StoreDamaged, and writes nothing, where the database finds its file damaged.
+    """
+    store.look_over(_LOOKED_OVER_BYTES)
     me = owner()
     store.acquire(name, me, _LEASE_SECONDS)
     done = threading.Event()

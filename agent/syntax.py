@@ -276,6 +276,18 @@ def _line_starts(text: str) -> list[int]:
     return [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", text.encode()))]
 
 
+def statement_span(text: str, statement: ast.stmt) -> Span:
+    """From its first decorator to its end."""
+    starts = _line_starts(text)
+    assert statement.end_lineno is not None
+    assert statement.end_col_offset is not None
+    first = min([statement, *getattr(statement, "decorator_list", [])], key=lambda one: one.lineno)
+    begin = starts[statement.lineno - 1] + statement.col_offset
+    if first is not statement:
+        begin = starts[first.lineno - 1] + statement.col_offset  # the @ stands in the statement's own column
+    return Span(begin, starts[statement.end_lineno - 1] + statement.end_col_offset)
+
+
 def _span(node: ast.expr, starts: Sequence[int]) -> Span:
     assert node.end_lineno is not None
     assert node.end_col_offset is not None

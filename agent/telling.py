@@ -33,6 +33,7 @@ def problem_text(problem: Problem, *, seeds: bool = True) -> str:
         unit=objective.unit,
         direction=objective.direction,
         instances=problem.tier_size(Tier.VALID),
+        one_task=problem.one_task,
         self_reported=problem.self_reported,
         other_objectives=[_objective(one) for one in problem.objectives[1:]],
         references=[_reference(one, objective) for one in problem.references],

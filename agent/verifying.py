@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from heuresis.agent import measuring
 from heuresis.agent.judging import campaign_of
+from heuresis.archive.ranks import rank_of, ranking_score
 from heuresis.archive.records import CampaignRecord, Entry
 from heuresis.archive.store import Store
-from heuresis.archive.verdicts import ranking_score
 from heuresis.errors import ConfigError
 from heuresis.evaluators import jobs
 from heuresis.evaluators.nouns import Evaluation, InstanceResult, Result, Score, Status, Tier
+from heuresis.evaluators.partition import blocks
 from heuresis.evaluators.pool import Pool
 from heuresis.evaluators.problem import Problem
 from heuresis.evaluators.recording import Transcript
-from heuresis.evaluators.referee import means, smoke_count
+from heuresis.evaluators.referee import means
 from heuresis.program import Program
 
 
@@ -67,10 +69,11 @@ def verify(record: CampaignRecord, entry: Entry, record_bytes: int = 0) -> Verif
         )
     if program is None or seen.status is Status.REFUSED:
         raise ConfigError("id", "a program that was run", f"one that was refused: {seen.reason}")
+    plays = str(entry.tags.get(measuring.PLAYS, ""))
     with Pool(campaign.setup(record), 1) as pool:
-        if seen.score is None:
-            return _failed(seen, pool.submit(jobs.Job(dict(program.files))).result())
-        again = _Again(pool, campaign.problem, program, record_bytes)
+        if seen.score is None and seen.status is not Status.STOPPED:
+            return _failed(seen, pool.submit(_failing(program, plays)).result())
+        again = _Again(pool, campaign.problem, program, record_bytes, plays)
         pairs = list(again.play(seen.results))
     return replace(_compared(campaign.problem, seen, pairs), transcript=again.transcript)
 
@@ -82,9 +85,13 @@ def verify_kept(store: Store, campaign: str, entry: Entry, record_bytes: int = 0
         raise ConfigError("campaign", "the name of a campaign", campaign)
     done, program = verify(record, entry, record_bytes), entry.proposal.program
     ranked = store.score_of(campaign, program.id) if program is not None else None
-    if ranked == ranking_score(entry.evaluation):
+    if entry.rank is None and ranked is not None:  # a later verdict on the program has taken its place
         return done
-    return replace(done, differences=(*done.differences, f"it is ranked by {ranked!r}, which is not its stored score"))
+    score, rank = ranking_score(entry.evaluation), rank_of(entry.proposal.operator, entry.evaluation)
+    if (ranked, entry.rank) == (score, rank):
+        return done
+    words = f"it is ranked by {ranked!r} ({entry.rank!r}), which is not its stored score"
+    return replace(done, differences=(*done.differences, words))
 
 
 def _failed(seen: Evaluation, again: Evaluation) -> Verification:
@@ -95,19 +102,27 @@ def _failed(seen: Evaluation, again: Evaluation) -> Verification:
     return Verification((), seen, again.status, again.score, words)
 
 
+def _failing(program: Program, plays: str) -> jobs.Job:
+    """What it failed at: the whole way, or the fresh instances on which it was measured last."""
+    files = dict(program.files)
+    return jobs.Job(files, Tier.VALID, tuple(measuring.indices(plays))) if plays else jobs.Job(files)
+
+
 class _Again:
     """Plays stored results again and remembers what crossed the wall, as long as there is room for it."""
 
-    def __init__(self, pool: Pool, problem: Problem, program: Program, record_bytes: int) -> None:
+    def __init__(self, pool: Pool, problem: Problem, program: Program, record_bytes: int, plays: str) -> None:
         self._pool, self._problem, self._program = pool, problem, program
-        self._room = record_bytes
+        self._room, self._plays = record_bytes, plays
         self.transcript = Transcript()
 
     def play(self, results: Sequence[InstanceResult]) -> Iterator[tuple[InstanceResult, Result | None]]:
         """Each stored result beside the one made now. A block is played as a whole, as it was."""
         for tier in dict.fromkeys(row.tier for row in results):
-            rows = [row for row in results if row.tier is tier]
-            for block in _blocks(self._problem, tier, rows):
+            rows = {row.index: row for row in results if row.tier is tier}
+            starts = measuring.starts(self._problem, self._plays) if tier is Tier.VALID else ()
+            for indices in blocks(self._problem, tier, list(rows), starts):
+                block = [rows[index] for index in indices]
                 fresh = {row.index: row.result for row in self._block(tier, block).results}
                 yield from ((row, fresh.get(row.index)) for row in block)
 
@@ -118,16 +133,6 @@ class _Again:
         self._room = max(0, self._room - len(made.data)) if made.kept == made.calls else 0  # one gap, at the end
         self.transcript += made
         return done.evaluation
-
-
-def _blocks(problem: Problem, tier: Tier, rows: Sequence[InstanceResult]) -> Iterator[list[InstanceResult]]:
-    """As the referee cut them: smoke and screening, the base set and each promotion were played apart."""
-    cuts = {smoke_count(problem)} if tier is Tier.TRAIN else {problem.tier_size(tier), *problem.promotion_steps}
-    start = 0
-    for position in range(1, len(rows) + 1):
-        if position == len(rows) or rows[position].index in cuts:
-            yield list(rows[start:position])
-            start = position
 
 
 def _compared(
@@ -145,11 +150,15 @@ def _compared(
     )
     valid = [now for row, now in again if row.tier is Tier.VALID]
     results = [now for now in valid if now is not None]
+    if seen.status is Status.STOPPED:  # no score, no sums: it was stopped after these instances
+        played = all(now is not None for _, now in again)
+        words = tuple(_differences(rows, seen, None))
+        return Verification(rows, seen, seen.status if played else Status.CRASHED, None, words)
     whole = bool(valid) and len(results) == len(valid)
     score = problem.aggregate(results) if whole else None
     status = Status.SCORED if score is not None else Status.CRASHED
-    words = [*_differences(rows, seen, score), *(_sums_differ(problem, seen, results) if whole else ())]
-    return Verification(rows, seen, status, score, tuple(words))
+    differences = [*_differences(rows, seen, score), *(_sums_differ(problem, seen, results) if whole else ())]
+    return Verification(rows, seen, status, score, tuple(differences))
 
 
 def _numbers(result: Result) -> dict[str, float]:

@@ -40,6 +40,14 @@ class Memory:
             return self._store.score_of(self._campaign, program_id)
         return self._scores[program_id]
 
+    def score_then(self, program_id: str) -> float | None:
+        """As `score`; of a program that was put into quarantine after a brief chose it, what it had then."""
+        score = self.score(program_id)
+        if score is not None:
+            return score
+        seen = self._store.entry(self._campaign, program_id).evaluation
+        return seen.score.value if seen.score is not None else None
+
     def shown(self, program_id: str) -> Shown:
         """The program as a prompt may show it: from its best entry in this campaign."""
         return self._shown(program_id, self.score(program_id))
@@ -47,9 +55,11 @@ class Memory:
     def _show(self, program_id: str, _score: float | None) -> Shown:
         """Kept until the program has another score."""
         entry = self._store.entry(self._campaign, program_id)
-        seen, score = entry.evaluation, entry.evaluation.score
+        seen, score, program = entry.evaluation, entry.trusted_score, self.program(program_id)
+        if seen.quarantine is not None:  # neither the number nor words that may hold it
+            return Shown(program, seen.status, None, entry.proposal.idea, "", "")
         value = None if score is None else self._sign * score.value
-        return Shown(self.program(program_id), seen.status, value, entry.proposal.idea, seen.reason, seen.feedback)
+        return Shown(program, seen.status, value, entry.proposal.idea, seen.reason, seen.feedback)
 
     def note(self, number: int) -> str:
         """A note's text."""

@@ -68,6 +68,14 @@ def lease(connection: Connection, name: str, owner: str, now: float, ttl_seconds
 
     Raises ConfigError while another holds it.
     """
+    before = check_free(connection, name, owner, now)
+    values = {"lease_owner": owner, "lease_expires": now + ttl_seconds}
+    connection.execute(update(schema.campaign).where(_c.name == name).values(values))
+    return before if before != owner else None
+
+
+def check_free(connection: Connection, name: str, owner: str, now: float) -> str | None:
+    """Who had it last, if anybody. Raises ConfigError while another than this owner holds it."""
     row = connection.execute(select(_c.lease_owner, _c.lease_expires).where(_c.name == name)).one_or_none()
     if row is None:
         raise state.unknown(connection, name)
@@ -76,9 +84,7 @@ def lease(connection: Connection, name: str, owner: str, now: float, ttl_seconds
         them = leases.Owner.parse(before).words
         end = "End it first." if leases.local(before) else f"Its lease ends in {expires - now:.0f} seconds."
         raise ConfigError("campaign", "a campaign that nobody is running", f"{name}, which {them} runs", end)
-    values = {"lease_owner": owner, "lease_expires": now + ttl_seconds}
-    connection.execute(update(schema.campaign).where(_c.name == name).values(values))
-    return before if before != owner else None
+    return None if before is None else str(before)
 
 
 def unlease(connection: Connection, name: str, owner: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from heuresis.archive import campaigns, codec, engine, leases, loading, rebuilding, schema, state, views
+from heuresis.archive import campaigns, codec, engine, leases, loading, ranks, rebuilding, schema, state, views
 from heuresis.archive.populations import of_config
 from heuresis.archive.records import CampaignRecord, Cost, Totals
 from heuresis.archive.store import Store
@@ -158,13 +158,14 @@ def _verdicts(connection: Connection, campaign: int) -> Iterator[str]:
 
 
 def _ranking(connection: Connection, campaign: int) -> Iterator[str]:
-    query = select(_n.sequence, _n.status, _n.score, _e.status, _e.score, _e.quarantine).join(schema.evaluation)
-    for sequence, status, score, judged, made, quarantine in connection.execute(
-        query.where(_n.campaign_id == campaign).order_by(_n.sequence)
-    ):
-        ranks = made if judged == Status.SCORED.value and quarantine is None else None
-        if status != judged or score != ranks:
-            yield f"entry {sequence} says {status} {score}, its verdict {judged} {ranks}"
+    kept = select(_n.sequence, _n.status, _n.score, _n.rank).where(_n.campaign_id == campaign)
+    said = {row.sequence: tuple(row)[1:] for row in connection.execute(kept)}
+    for row, score, rank in ranks.standings(connection, campaign):
+        status, value, place = said[row.sequence]
+        if (status, value) != (row.status, score):
+            yield f"entry {row.sequence} says {status} {value}, its verdict {row.status} {score}"
+        elif place != rank:
+            yield f"entry {row.sequence} ranks by {place}, its verdict and those after it say {rank}"
 
 
 def _lease(connection: Connection, name: str) -> Iterator[str]:

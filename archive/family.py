@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from heuresis.archive import schema
-from heuresis.archive.records import Kin
+from heuresis.archive.records import REMEASURE, Kin
 from heuresis.errors import ConfigError
 from heuresis.evaluators.nouns import Status
 
@@ -34,6 +34,12 @@ _KIN = (
     .join(schema.program, _g.id == _n.program_id)
     .join(schema.proposal, _p.id == _n.proposal_id)
     .where(_n.sequence.in_(_FIRST.scalar_subquery()))
+    .order_by(_n.sequence)
+)
+_MEASURED = (
+    select(_n.program_id, _n.status, _n.score)
+    .join(schema.proposal, _p.id == _n.proposal_id)
+    .where(_n.program_id.in_(_IDS), _n.campaign_id == bindparam("campaign"), _p.operator == REMEASURE)
     .order_by(_n.sequence)
 )
 _PARENTS = (
@@ -88,21 +94,29 @@ def children(connection: Connection, campaign: int, program: int) -> list[Kin]:
     return _kin(connection, campaign, [one for one in ids if one is not None and one != program], 1)[0]
 
 
-def _kin(connection: Connection, campaign: int, programs: Iterable[int], depth: int) -> tuple[list[Kin], list[int]]:
-    """How these programs first came about in the campaign, and the row ids of their parents."""
+def _running(connection: Connection, campaign: int, programs: Iterable[int]) -> dict[int, tuple[str, float | None]]:
+    """Status and score of those that were measured again, the last time."""
+    rows = connection.execute(_MEASURED, {"ids": list(programs), "campaign": campaign})
+    return {program: (status, score) for program, status, score in rows}
+
+
+def _kin(connection: Connection, campaign: int, programs: Sequence[int], depth: int) -> tuple[list[Kin], list[int]]:
+    """How these programs first came about in the campaign and stand now, and the row ids of their parents."""
+    running = _running(connection, campaign, programs)
     rows = connection.execute(_KIN, {"ids": list(programs), "campaign": campaign}).all()
     parents: dict[int, list[str]] = {row.proposal_id: [] for row in rows}
     above: dict[int, None] = {}
     for proposal, parent, identity in connection.execute(_PARENTS, {"ids": list(parents)}):
         parents[proposal].append(identity.hex())
         above[parent] = None
+    now = {row.program_id: running.get(row.program_id, (row.status, row.score)) for row in rows}
     kin = [
         Kin(
             program=row.hash.hex(),
             operator=row.operator,
             parents=tuple(parents[row.proposal_id]),
-            status=Status(row.status),
-            score=row.score,
+            status=Status(now[row.program_id][0]),
+            score=now[row.program_id][1],
             sequence=row.sequence,
             depth=depth,
         )

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, RowMapping, Select, bindparam, select
 
 from heuresis.archive import codec, schema
-from heuresis.archive.records import Cost, Entry, Proposal
-from heuresis.evaluators.nouns import Evaluation
+from heuresis.archive.records import REMEASURE, Cost, Entry, Look, Looker, Note, Proposal
+from heuresis.evaluators.nouns import Evaluation, Tier
 from heuresis.program import Program
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_f, _b, _r, _a, _p, _e = (
+_f, _b, _r, _a, _p, _e, _n = (
     schema.file.c,
     schema.blob.c,
     schema.result.c,
     schema.artifact.c,
     schema.proposal.c,
     schema.evaluation.c,
+    schema.entry.c,
 )
 _FILES = select(_f.program_id, _f.path, _b.data).join(schema.blob, _b.id == _f.blob_id).where(_f.program_id.in_(_IDS))
 _PARENTS = (
@@ -82,20 +84,39 @@ def entries(
     evaluation_rows = _rows(connection, _EVALUATIONS, [row["evaluation_id"] for row in rows])
     made = proposals(connection, proposal_rows)
     judged = evaluations(connection, evaluation_rows, artifacts=artifacts)
-    return [
-        Entry(
+    return [_entry(row, made[row["proposal_id"]], judged[row["evaluation_id"]]) for row in rows]
+
+
+def _entry(row: RowMapping, made: Proposal, judged: Evaluation) -> Entry:
+    """Raises codec.Damaged for rows that somebody made point to what no entry may hold."""
+    tags = codec.unpack_tags(row["tags"])
+    try:
+        return Entry(
             sequence=row["sequence"],
             campaign=row["campaign"],
             brief=row["brief"],
             attempt=row["attempt"],
-            proposal=made[row["proposal_id"]],
-            evaluation=judged[row["evaluation_id"]],
-            tags=codec.unpack_tags(row["tags"]),
+            proposal=made,
+            evaluation=judged,
+            tags=tags,
             reused=row["reused"],
             seconds=row["seconds"],
+            rank=row["rank"],
         )
-        for row in rows
-    ]
+    except ValueError as error:
+        raise codec.Damaged(f"entry {row['sequence']}: {error}") from error
+
+
+def first_alike(connection: Connection, sequence: int) -> Entry:
+    """The first entry in its campaign on the program that this entry is on; what it saved is left out."""
+    mine = select(_n.campaign_id, _n.program_id).where(_n.sequence == sequence)
+    return first_of_program(connection, *connection.execute(mine).one())
+
+
+def first_of_program(connection: Connection, campaign: int, program: int) -> Entry:
+    """The first entry on a program in a campaign; what it saved is left out."""
+    query = ENTRIES.where(_n.campaign_id == campaign, _n.program_id == program)
+    return entries(connection, query.order_by(_n.sequence).limit(1), artifacts=False)[0]
 
 
 def _rows(connection: Connection, query: Select[Any], ids: Sequence[int]) -> Sequence[RowMapping]:
@@ -114,3 +135,30 @@ def _proposal(row: RowMapping, program: Program | None, parents: Sequence[str]) 
         model=row["model"],
         cost=Cost(row["usd"], row["tokens"], row["model_calls"]),
     )
+
+
+def as_first_made(connection: Connection, entries: list[Entry]) -> list[Entry]:
+    """Those that were measured again as they were first made, with the verdict and the rank that they have now."""
+    return [
+        one if one.proposal.operator != REMEASURE else _with_verdict(first_alike(connection, one.sequence), one)
+        for one in entries
+    ]
+
+
+def _with_verdict(first: Entry, now: Entry) -> Entry:
+    tags = {**first.tags, **now.tags}
+    return replace(first, evaluation=now.evaluation, rank=now.rank, tags=tags)
+
+
+def note(row: Any) -> Note:
+    return Note(row["id"], codec.unpack_text(row["text"]), codec.unpack(row["programs"], tuple[str, ...]))
+
+
+def look(connection: Connection, row: Any) -> Look:
+    seen = None
+    if row["evaluation_id"] is not None:
+        query = select(schema.evaluation).where(_e.id == row["evaluation_id"])
+        rows = connection.execute(query).mappings().all()
+        seen = evaluations(connection, rows, artifacts=True)[row["evaluation_id"]]
+    by = Looker(row["user_name"], row["host"], row["opened"])
+    return Look(row["id"], row["hash"].hex(), Tier(row["tier"]), row["count"], seen, by)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from heuresis.archive.records import AddStatus, Entry, Member
+from heuresis.archive.records import REMEASURE, REPEAT, AddStatus, Entry, Member
 from heuresis.errors import ConfigError
+from heuresis.evaluators.intervals import lower_bound
 from heuresis.evaluators.nouns import Evaluation, InstanceResult, Status
 
 Changes = Mapping[str, Member | None]
@@ -43,6 +44,9 @@ class Best:
 
     def place(self, members: Mapping[str, Member], entry: Entry) -> tuple[AddStatus, Changes]:
         candidate = candidate_of(entry)
+        again = _measured_again(members, entry, candidate)
+        if again:
+            return AddStatus.MEASURED, again
         if candidate is None:
             return AddStatus.NOT_KEPT, {}
         return _enter([str(slot) for slot in range(self.capacity)], members, candidate)
@@ -68,6 +72,9 @@ class Islands:
 
     def place(self, members: Mapping[str, Member], entry: Entry) -> tuple[AddStatus, Changes]:
         candidate, island = candidate_of(entry), entry.tags.get("island")
+        again = _measured_again(members, entry, candidate)
+        if again:
+            return AddStatus.MEASURED, again
         if candidate is None or type(island) is not int or island not in range(self.count):
             return AddStatus.NOT_KEPT, {}
         niches = [f"{island}/{slot}" for slot in range(self.capacity)]
@@ -82,10 +89,26 @@ def candidate_of(entry: Entry) -> Member | None:
     evaluation, program = entry.evaluation, entry.proposal.program
     if evaluation.status is not Status.SCORED or evaluation.score is None or evaluation.quarantine is not None:
         return None
-    if program is None:
+    if program is None or entry.proposal.operator == REPEAT:
         return None
-    score, size = evaluation.score.value, len(program.text)
-    return Member(program.id, score, size, entry.sequence, signature(evaluation))
+    score, size = evaluation.score, len(program.text)
+    behaviour = signature(evaluation)
+    return Member(program.id, score.value, size, entry.sequence, behaviour, lower_bound(score), score.count)
+
+
+def _measured_again(members: Mapping[str, Member], entry: Entry, new: Member | None) -> Changes:
+    """The program's new figures wherever it is a member; it leaves where it failed on fresh instances.
+
+    It keeps the behaviour by which its twins are known, and the entry that first brought it.
+    """
+    program = entry.proposal.program
+    if entry.proposal.operator != REMEASURE or program is None:
+        return {}
+    mine = {niche: old for niche, old in members.items() if old.program == program.id}
+    return {
+        niche: None if new is None else replace(new, sequence=old.sequence, signature=old.signature)
+        for niche, old in mine.items()
+    }
 
 
 def signature(evaluation: Evaluation) -> str:
@@ -123,8 +146,8 @@ def _enter(
 
 
 def _rank(member: Member) -> tuple[float, int, int]:
-    """Higher is better: the score, then the shorter program, then the earlier one."""
-    return member.score, -member.size, -member.sequence
+    """Higher is better: the lower bound, then the shorter program, then the earlier one."""
+    return member.rank, -member.size, -member.sequence
 
 
 def fold(population: Population, entries: Iterable[Entry]) -> dict[str, Member]:

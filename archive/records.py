@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from heuresis.evaluators.nouns import Evaluation, Status, Tier
+from heuresis.evaluators.nouns import HELD_OUT, Evaluation, Score, Status, Tier
 from heuresis.program import Program
 
 TagValue = str | int | float | bool
+
+REMEASURE = "remeasure"
+"""Operator of an entry whose verdict takes the place of all earlier ones on its program in its campaign: old results
+and fresh ones together."""
+REPEAT = "repeat"
+"""Operator of an entry that plays a program again on instances it knows, to see whether the exam repeats. It shows
+noise and ranks nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class Brief:
     horizon: int | None = None
     """The store's last proposal when this brief was committed: what an operator may know, however often it is run.
     None: of a store that did not keep it."""
+    bar: str = ""
+    """Id of the program that those of this brief race against: what is clearly behind it is stopped. Empty: none."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,10 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the archive: a proposal, its program, its verdict, its place in the family."""
+    """One row of the archive: a proposal, its program, its verdict, its place in the family.
+
+    What methods, operators and prompts know of a verdict they know from entries, so none can hold a held-out result.
+    """
 
     sequence: int
     """Commit order within the store; the only order there is."""
@@ -78,6 +91,23 @@ class Entry:
     """The verdict was found under an equal key and not made again."""
     seconds: float = 0.0
     """Wall seconds from brief to verdict; shown, never ranked."""
+    rank: float | None = field(default=None, compare=False)
+    """What it ranks by: the lower bound of its score. None unless it is the program's verdict in this campaign, scored
+    and not in quarantine; it changes when the program is measured again."""
+
+    def __post_init__(self) -> None:
+        check_open(self.evaluation)
+
+    @property
+    def trusted_score(self) -> Score | None:
+        """What may rank or steer a search: None unless scored and not in quarantine."""
+        return None if self.evaluation.quarantine is not None else self.evaluation.score
+
+
+def check_open(evaluation: Evaluation) -> None:
+    """Raises ValueError for a verdict that stands on a held-out instance: those belong to looks."""
+    if evaluation.stage in HELD_OUT or any(row.tier in HELD_OUT for row in evaluation.results):
+        raise ValueError("a verdict of a campaign stands on no held-out instance; those belong to looks")
 
 
 class AddStatus(StrEnum):
@@ -86,6 +116,8 @@ class AddStatus(StrEnum):
     NEW = "new"
     IMPROVED = "improved"
     NOT_KEPT = "not_kept"
+    MEASURED = "measured"
+    """A member was measured again: it has other figures now, or failed and is none any more."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +127,21 @@ class Member:
     program: str
     """Program id."""
     score: float
+    """Its mean over the instances it has played."""
     size: int
     """Characters of the program's main file."""
     sequence: int
     """Of the entry that put it there."""
     signature: str = ""
     """Hash of the per-instance values: equal signature, equal behaviour."""
+    rank: float = math.nan
+    """What it is kept by: the lower bound of its score; the score itself where there is no noise to see."""
+    count: int = 1
+    """Instances behind the score."""
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.rank):
+            object.__setattr__(self, "rank", self.score)
 
 
 @dataclass(frozen=True)
@@ -176,6 +217,19 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Looker:
+    """Who opened a held-out tier, and when. For people: as the machine said it, unproven, and nothing is ordered by it.
+
+    All empty for looks of a store that did not keep it.
+    """
+
+    user: str = ""
+    host: str = ""
+    time: str = ""
+    """ISO, UTC."""
+
+
+@dataclass(frozen=True)
 class Look:
     """One opening of a held-out tier. Looks are counted because every look spends a little of the exam."""
 
@@ -185,6 +239,11 @@ class Look:
     count: int
     """Instances opened."""
     evaluation: Evaluation | None = None
+    by: Looker = Looker()
+
+    def __post_init__(self) -> None:
+        if self.tier not in HELD_OUT:
+            raise ValueError(f"a look is at a held-out tier, not {self.tier}")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 3
+VERSION = 4
 """Of this file. An older store is upgraded when it is opened, a newer one refused with a sentence."""
 
 metadata = MetaData()
@@ -250,15 +250,16 @@ entry = Table(
     _of("program", nullable=True),
     _of("evaluation"),
     Column("status", String, nullable=False),
-    Column("score", Float),  # what ranks: NULL unless scored and not in quarantine
+    Column("score", Float),  # its verdict's mean: NULL unless scored and not in quarantine
+    Column("rank", Float),  # lower bound of that; NULL too for a verdict that a later one has taken the place of
     Column("reused", Boolean, nullable=False),
     Column("tags", LargeBinary, nullable=False),
     Column("seconds", Float, nullable=False),
     ForeignKeyConstraint(["campaign_id", "brief"], ["brief.campaign_id", "brief.number"]),
     Index("entry_place", "campaign_id", "brief", "attempt", unique=True),
     Index("entry_order", "campaign_id", "sequence"),
-    Index("entry_score", "campaign_id", "score"),
-    Index("entry_program", "program_id", "campaign_id", "score"),
+    Index("entry_rank", "campaign_id", "rank"),
+    Index("entry_ranked_program", "program_id", "campaign_id", "rank"),
     Index("entry_proposal", "proposal_id"),
     Index("entry_evaluation", "evaluation_id"),
 )
@@ -274,6 +275,8 @@ member = Table(
     Column("size", Integer, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("signature", String, nullable=False),
+    Column("rank", Float, nullable=False),
+    Column("count", Integer, nullable=False),
 )
 
 note = Table(
@@ -297,6 +300,9 @@ look = Table(
     Column("tier", String, nullable=False),
     Column("count", Integer, nullable=False),
     _of("evaluation", nullable=True),
+    Column("user_name", String, nullable=False, server_default=""),
+    Column("host", String, nullable=False, server_default=""),
+    Column("opened", String, nullable=False, server_default=""),  # ISO time, for people only
     Index("look_campaign", "campaign_id", "program_id"),
 )
 

@@ -69,6 +69,15 @@ class Store(StoreReader):
         """
         return self._transaction(durable=durable)
 
+    def look_over(self, at_most_bytes: int | None = None) -> None:
+        """Raises StoreDamaged when the database finds its own file damaged; larger files are not looked at."""
+        if at_most_bytes is not None and self.path.stat().st_size > at_most_bytes:
+            return
+        with self.snapshot() as connection:
+            trouble = engine.quick_trouble(connection)
+        if trouble:
+            raise engine.damaged(self.path, trouble)
+
     def create_campaign(self, record: CampaignRecord) -> None:
         """Keep a new campaign. Raises ConfigError when its name is taken."""
         with self._write(durable=True) as connection:
@@ -90,6 +99,11 @@ class Store(StoreReader):
                 transaction.add_event(name, "lease taken over", {"from": before, "by": owner})
         self._owners[name] = owner
         return True
+
+    def check_free(self, name: str) -> None:
+        """Raises ConfigError while a live driver holds the campaign. Nothing is held: `acquire` may still fail."""
+        with self.snapshot() as connection:
+            campaigns.check_free(connection, name, "", self._clock())
 
     def renew(self, name: str, owner: str, ttl_seconds: float, active_seconds: float = 0.0) -> None:
         """Hold on to it, and add the seconds of driving since the last report. Raises Unavailable when it was lost."""

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, false, func, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, case, false, func, or_, select
 
 from heuresis.archive import call_rows, campaigns, codec, family, loading, schema, state, views
 from heuresis.archive.calls import Ask, Call, Fault, Reply
 from heuresis.archive.records import (
+    REMEASURE,
     Brief,
     CampaignRecord,
     Cost,
@@ -27,10 +28,11 @@ from heuresis.archive.records import (
 )
 from heuresis.archive.views import Views
 from heuresis.errors import ConfigError
-from heuresis.evaluators.nouns import Evaluation, Status, Tier
+from heuresis.evaluators.nouns import Evaluation, Status
 from heuresis.program import Program
 
 _PAGE = 200
+_NO_FAILURE = (Status.SCORED.value, Status.STOPPED.value)
 _DEPENDS_ON_LOAD = Status.TIMED_OUT.value
 _n, _p, _e, _b, _l = schema.entry.c, schema.proposal.c, schema.evaluation.c, schema.brief.c, schema.log.c
 _C: BindParameter[Any] = bindparam("c")
@@ -55,10 +57,13 @@ _REUSABLE = (
 
 
 _SCORE = (
-    select(func.max(_n.score))
+    select(_n.score)
     .join(schema.program, schema.program.c.id == _n.program_id)
     .join(schema.campaign, schema.campaign.c.id == _n.campaign_id)
     .where(schema.program.c.hash == bindparam("hash"), schema.campaign.c.name == bindparam("name"))
+    .where(_n.rank.is_not(None))
+    .order_by(_n.rank.desc(), _n.sequence)
+    .limit(1)
 )
 _PROGRAMS_KEPT = 256
 _FULL_ID = 64
@@ -193,8 +198,9 @@ class StoreReader:
     def entry(self, campaign: str | None, program_id: str) -> Entry:
         """The best entry of a program, among equals the first; in one campaign, or in all that can be compared.
 
-        Those are the refereed ones where there are any, and of these the ones with the newest one's problem, code and
-        settings. A score in quarantine is none.
+        In a campaign that measured it again its verdict is the latest one, also when it failed there. The campaigns are
+        the refereed ones where there are any, and of these the ones with the newest one's problem, code and settings. A
+        score in quarantine is none.
         """
         with self.snapshot() as connection:
             row_id, identity = family.resolve(connection, program_id)
@@ -202,26 +208,53 @@ class StoreReader:
             query = loading.ENTRIES.where(
                 _n.program_id == row_id, _n.campaign_id.in_([state.read(connection, name).id for name in names])
             )
-            query = query.order_by(_n.score.desc().nulls_last(), _n.sequence).limit(1)
-            found = loading.entries(connection, query, artifacts=True)
+            measured = case((_p.operator == REMEASURE, -_n.sequence), else_=_n.sequence)  # the latest of these first
+            query = query.join(schema.proposal, _p.id == _n.proposal_id)
+            query = query.order_by(_n.rank.desc().nulls_last(), measured).limit(1)
+            found = loading.as_first_made(connection, loading.entries(connection, query, artifacts=True))
         if not found:
             raise ConfigError("id", f"a program with a verdict in {campaign or 'any campaign'}", identity)
         return found[0]
 
+    def first_entry(self, campaign: str, program_id: str) -> Entry:
+        """The first entry of a program in a campaign, whatever came of it later."""
+        with self.snapshot() as connection:
+            number, program = state.read(connection, campaign).id, family.resolve(connection, program_id)[0]
+            return loading.first_of_program(connection, number, program)
+
     def top(self, campaign: str, count: int) -> list[Entry]:
-        """The best entries, each program once; neither failed nor quarantined ones. Artifacts are left out."""
+        """The best entries by rank, each program once; neither failed nor quarantined ones. Artifacts are left out."""
         with self.snapshot() as connection:
             number = state.read(connection, campaign).id
             sequences = _first_of_each(connection, number, count)
             query = loading.ENTRIES.where(_n.sequence.in_(sequences))
-            return loading.entries(connection, query.order_by(_n.score.desc(), _n.sequence), artifacts=False)
+            found = loading.entries(connection, query.order_by(_n.rank.desc(), _n.sequence), artifacts=False)
+            return loading.as_first_made(connection, found)
 
     def failed(self, campaign: str, count: int) -> list[Entry]:
-        """The newest entries without a score, newest first. Artifacts are left out."""
+        """The newest entries that failed, newest first; a stopped one did not. Artifacts are left out."""
         with self.snapshot() as connection:
             number = state.read(connection, campaign).id
-            query = loading.ENTRIES.where(_n.campaign_id == number, _n.status != Status.SCORED.value)
+            query = loading.ENTRIES.where(_n.campaign_id == number, _n.status.not_in(_NO_FAILURE))
             return loading.entries(connection, query.order_by(_n.sequence.desc()).limit(count), artifacts=False)
+
+    def quarantined(self, campaign: str) -> list[Entry]:
+        """The scored entries in quarantine, each program once, newest first. Artifacts are left out."""
+        with self.snapshot() as connection:
+            number = state.read(connection, campaign).id
+            held = loading.ENTRIES.join(schema.evaluation, _e.id == _n.evaluation_id)
+            unranked = (_n.campaign_id == number, _n.score.is_(None), _n.status == Status.SCORED.value)
+            query = held.where(*unranked, _e.quarantine.is_not(None)).order_by(_n.sequence.desc())
+            found = loading.entries(connection, query, artifacts=False)
+        return list({one.proposal.program.id: one for one in found if one.proposal.program is not None}.values())
+
+    def released(self, program_id: str) -> bool:
+        """Whether a person has let the program out of quarantine; by its full id."""
+        query = select(schema.event.c.payload).where(schema.event.c.kind == "quarantine").order_by(schema.event.c.id)
+        with self.snapshot() as connection:
+            told = [codec.unpack_tags(payload) for payload in connection.execute(query).scalars()]
+        reasons = [one.get("reason") for one in told if one.get("program") == program_id]
+        return bool(reasons) and not reasons[-1]
 
     def entries(self, campaign: str, after: int = 0, limit: int | None = None) -> Iterator[Entry]:
         """Entries in commit order, those after a sequence number, a page at a time. Artifacts are left out."""
@@ -242,7 +275,7 @@ class StoreReader:
             return connection.execute(query.where(_n.status != Status.REFUSED.value)).scalar_one()
 
     def score_of(self, campaign: str, program_id: str) -> float | None:
-        """The best score of a program, by its full id; None unless scored here and not in quarantine."""
+        """The score that a program ranks with, by its full id; None unless scored here and not in quarantine."""
         with self.snapshot() as connection:
             return connection.execute(_SCORE, {"name": campaign, "hash": bytes.fromhex(program_id)}).scalar()
 
@@ -279,12 +312,12 @@ class StoreReader:
         """Item -> note, of a brief."""
         with self.snapshot() as connection:
             query = _of(schema.note, state.read(connection, campaign).id).where(schema.note.c.brief == brief)
-            return {row["item"]: _note(row) for row in connection.execute(query).mappings()}
+            return {row["item"]: loading.note(row) for row in connection.execute(query).mappings()}
 
     def notes(self, campaign: str) -> list[Note]:
         with self.snapshot() as connection:
             rows = connection.execute(_of(schema.note, state.read(connection, campaign).id)).mappings()
-            return [_note(row) for row in rows]
+            return [loading.note(row) for row in rows]
 
     def events(self, campaign: str) -> list[Event]:
         with self.snapshot() as connection:
@@ -298,7 +331,7 @@ class StoreReader:
             if program_id is not None:
                 query = query.where(schema.look.c.program_id == family.resolve(connection, program_id)[0])
             query = query.add_columns(schema.program.c.hash).join(schema.program)
-            return [_look(connection, row) for row in connection.execute(query).mappings().all()]
+            return [loading.look(connection, row) for row in connection.execute(query).mappings().all()]
 
     def _load_program(self, program_id: str) -> Program:
         with self.snapshot() as connection:
@@ -329,10 +362,6 @@ def _names_of(connection: Connection, program: int) -> list[str]:
     return [one.name for one in campaigns.comparable(records)]
 
 
-def _note(row: Any) -> Note:
-    return Note(row["id"], codec.unpack_text(row["text"]), codec.unpack(row["programs"], tuple[str, ...]))
-
-
 def _of(table: Any, campaign: int) -> Select[Any]:
     return select(table).where(table.c.campaign_id == campaign).order_by(table.c.id)
 
@@ -341,8 +370,8 @@ def _first_of_each(connection: Connection, campaign: int, count: int) -> list[in
     """Sequence numbers of the best entries, one for each program."""
     query = (
         select(_n.program_id, _n.sequence)
-        .where(_n.campaign_id == campaign, _n.score.is_not(None))
-        .order_by(_n.score.desc(), _n.sequence)
+        .where(_n.campaign_id == campaign, _n.rank.is_not(None))
+        .order_by(_n.rank.desc(), _n.sequence)
     )
     chosen: dict[int, int] = {}
     for program, sequence in connection.execute(query):
@@ -350,12 +379,3 @@ def _first_of_each(connection: Connection, campaign: int, count: int) -> list[in
         if len(chosen) >= count:
             break
     return list(chosen.values())
-
-
-def _look(connection: Connection, row: Any) -> Look:
-    seen = None
-    if row["evaluation_id"] is not None:
-        query = select(schema.evaluation).where(_e.id == row["evaluation_id"])
-        rows = connection.execute(query).mappings().all()
-        seen = loading.evaluations(connection, rows, artifacts=True)[row["evaluation_id"]]
-    return Look(row["id"], row["hash"].hex(), Tier(row["tier"]), row["count"], seen)

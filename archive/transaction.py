@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from heuresis.archive import call_rows, campaigns, codec, rebuilding, schema, state, verdicts, views
 from heuresis.archive.calls import Ask, Fault, Reply
 from heuresis.archive.populations import of_config
-from heuresis.archive.records import Brief, Cost, Entry, Lesson, Note, Proposal, TagValue
+from heuresis.archive.records import Brief, Cost, Entry, Lesson, Looker, Note, Proposal, TagValue
 from heuresis.archive.rows import put
 from heuresis.archive.state import CampaignState
 from heuresis.archive.views import Views
@@ -40,6 +40,8 @@ _NOTE = select(schema.note.c.id).where(
     schema.note.c.brief == bindparam("b"),
     schema.note.c.item == bindparam("i"),
 )
+
+_NOBODY = Looker()
 
 
 class Transaction:
@@ -195,23 +197,56 @@ class Transaction:
         return Note(int(found), lesson.text, lesson.programs)
 
     def add_look(
-        self, campaign: str, program: str, tier: Tier, count: int, evaluation: Evaluation | None = None, key: str = ""
+        self,
+        campaign: str,
+        program: str,
+        tier: Tier,
+        count: int,
+        evaluation: Evaluation | None = None,
+        by: Looker = _NOBODY,
     ) -> int:
-        """Keep that a held-out tier was opened, and what was seen; its number comes back."""
+        """Keep that a held-out tier was opened, by whom, and what was seen; its number comes back.
+
+        The verdict has no key: nothing of a search can find it.
+        """
         now, row_id = self.state(campaign), self._program(program)
         seen = None
         if evaluation is not None:
             place = verdicts.Place(now.id, campaign, -1, -1)
-            seen, _ = verdicts.put_evaluation(self.connection, place, row_id, evaluation, key, True, self._put_blob)
+            seen, _ = verdicts.put_evaluation(self.connection, place, row_id, evaluation, "", False, self._put_blob)
         row = {"campaign_id": now.id, "program_id": row_id, "tier": tier.value, "count": count, "evaluation_id": seen}
-        return put(self.connection, insert(schema.look), row)
+        self.kinds.append("look")
+        return put(
+            self.connection, insert(schema.look), row | {"user_name": by.user, "host": by.host, "opened": by.time}
+        )
 
-    def set_quarantine(self, program: str, reason: str | None) -> None:
-        """Distrust every verdict on a program, or trust it again (None). All views are rebuilt as if always so."""
-        names = verdicts.quarantine(self.connection, self._program(program), reason)
+    def set_quarantine(
+        self,
+        program: str,
+        reason: str | None,
+        remarks: Mapping[str, TagValue] | None = None,
+        only: str | None = None,
+    ) -> list[str]:
+        """Distrust every verdict on a program, or trust it again (None). All views are rebuilt as if always so.
+
+        `remarks` (who, when, why) are kept with the event. `only`: verdicts that this campaign made for itself, for a
+        replay. The names of the campaigns it concerns come back.
+        """
+        campaign, was = (
+            None if only is None else self.state(only).id,
+            verdicts.distrust(self.connection, self._program(program)),
+        )
+        names = verdicts.quarantine(self.connection, self._program(program), reason, campaign)
         for name in names:
             self.rebuild(name)
-            self.add_event(name, "quarantine", {"program": program, "reason": reason or ""})
+            place: dict[str, TagValue] = {
+                "program": program,
+                "reason": reason or "",
+                "was": was,
+                "logged": self.state(name).logged,
+            }
+            self.add_event(name, "quarantine", {**(remarks or {}), **place})
+        return names
 
     def rebuild(self, campaign: str) -> None:
         """Make the campaign's views anew from all its entries; costs as much as the campaign is long."""

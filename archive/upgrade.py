@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
-from heuresis.archive import schema
+from heuresis.archive import ranks, rebuilding, schema
+
+
+def _who_looked() -> Sequence[str]:
+    """Looks with who and when; empty for those that were before."""
+    return [
+        f"ALTER TABLE look ADD COLUMN {name} VARCHAR NOT NULL DEFAULT ''" for name in ("user_name", "host", "opened")
+    ]
+
 
 _STEPS: Mapping[int, Sequence[str]] = {
     1: (  # calls to a model, the log of steps, notes with their place
@@ -17,9 +25,20 @@ _STEPS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE note ADD COLUMN item INTEGER",
     ),
     2: ("ALTER TABLE evaluation ADD COLUMN self_reported BOOLEAN NOT NULL DEFAULT 0",),  # whose score it is
+    3: (  # ranking by lower bounds; `_rank` fills it in, and makes populations anew
+        "ALTER TABLE entry ADD COLUMN rank FLOAT",
+        "DROP INDEX IF EXISTS entry_score",
+        "DROP INDEX IF EXISTS entry_program",
+        "CREATE INDEX entry_rank ON entry (campaign_id, rank)",
+        "CREATE INDEX entry_ranked_program ON entry (program_id, campaign_id, rank)",
+        *_who_looked(),
+        "DROP TABLE member",  # it is made again by `create_all`, with two more columns
+    ),
 }
 """What makes a store of this version one of the next, beside new tables."""
 
+
+_BEFORE_RANKS = 3
 
 OLDER = frozenset(str(version) for version in _STEPS)
 """Versions that can be upgraded, as kept in the file."""
@@ -34,4 +53,15 @@ def upgrade(connection: Connection) -> None:
             for statement in _STEPS[step]:
                 writer.exec_driver_sql(statement)
         schema.metadata.create_all(writer)
+        if int(kept) <= _BEFORE_RANKS:
+            _rank(writer)
         writer.execute(update(schema.meta).where(schema.meta.c.key == "version").values(value=str(schema.VERSION)))
+
+
+def _rank(writer: Connection) -> None:
+    """Rank all entries, and rebuild every population: members are kept by rank."""
+    ranks.restore(writer)
+    total = schema.total.c
+    for campaign, version in writer.execute(select(total.campaign_id, total.views_version)).all():
+        rebuilding.rewrite(writer, campaign, version + 1)
+        writer.execute(update(schema.total).where(total.campaign_id == campaign).values(views_version=version + 1))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
-from heuresis.archive import codec, loading, schema
-from heuresis.archive.records import Brief, Entry, TagValue
+from heuresis.archive import codec, loading, ranks, schema
+from heuresis.archive.records import REMEASURE, Brief, Entry, TagValue, check_open
 from heuresis.archive.rows import put
-from heuresis.evaluators.nouns import Evaluation, Status
+from heuresis.evaluators.nouns import Evaluation
 from heuresis.failpoints import reach
 
 PutBlob = Callable[[bytes], int]
@@ -60,16 +59,21 @@ def keep(
     put_blob: PutBlob,
 ) -> tuple[Entry, bool]:
     """The entry of an attempt, and whether it is new: the verdict is written unless the attempt has one."""
+    check_open(evaluation)
     row = connection.execute(_PROPOSAL, place.bound).mappings().one_or_none()
     if row is None:
         raise ValueError(f"{place.campaign}: attempt {place.attempt} at brief {place.brief} was never proposed")
     if row["sequence"] is not None:
         return loading.entries(connection, _EXISTING, {"proposal": row["id"]}, artifacts=True)[0], False
     tags = codec.unpack(row["body"], Brief).tags if tags is None else tags
-    program = row["program_id"]
-    number, quarantine = put_evaluation(connection, place, program, evaluation, key, reused, put_blob)
-    verdict = replace(evaluation, quarantine=quarantine)
-    values = place.bound
+    program, values = row["program_id"], place.bound
+    running = ranks.running(connection, place.campaign_id, program) if row["operator"] != REMEASURE else None
+    if running is None:
+        number, quarantine = put_evaluation(connection, place, program, evaluation, key, reused, put_blob)
+        verdict = replace(evaluation, quarantine=quarantine)
+    else:  # proposed again, after it was measured again: one program has one verdict in a campaign, the latest
+        number, verdict = running
+    rank = ranks.rank_of(row["operator"], verdict)
     sequence = put(
         connection,
         _ENTRY,
@@ -81,17 +85,21 @@ def keep(
             "program_id": program,
             "evaluation_id": number,
             "status": verdict.status.value,
-            "score": ranking_score(verdict),
+            "score": ranks.ranking_score(verdict),
+            "rank": rank,
             "reused": reused,
             "tags": codec.pack_tags(tags),
             "seconds": float(seconds),
         },
     )
+    if row["operator"] == REMEASURE:
+        ranks.supersede(connection, values["c"], program, sequence)
     connection.execute(_JOB_DONE, {"proposal": row["id"]})
     reach("verdict.inside")
     proposal = loading.proposals(connection, [row])[row["id"]]
     entry = Entry(
-        sequence, place.campaign, place.brief, place.attempt, proposal, verdict, dict(tags), reused, float(seconds)
+        *(sequence, place.campaign, place.brief, place.attempt, proposal, verdict, dict(tags), reused, float(seconds)),
+        rank,
     )
     return entry, True
 
@@ -127,18 +135,23 @@ def put_evaluation(
     return number, evaluation.quarantine
 
 
-def quarantine(connection: Connection, program: int, reason: str | None) -> list[str]:
-    """Set the quarantine of every verdict on a program; the names of the campaigns with entries on it come back."""
+def quarantine(connection: Connection, program: int, reason: str | None, only: int | None = None) -> list[str]:
+    """Set the quarantine of every verdict on a program; the names of the campaigns with entries on it come back.
+
+    `only`: the campaign whose own verdicts and entries are meant.
+    """
     packed = None if reason is None else codec.pack_text(reason)
-    connection.execute(update(schema.evaluation).where(_e.program_id == program).values(quarantine=packed))
-    score: Any = None if reason is not None else select(_e.score).where(_e.id == _n.evaluation_id).scalar_subquery()
-    connection.execute(update(schema.entry).where(_n.program_id == program).values(score=score))
+    judged, entered = [_e.program_id == program], [_n.program_id == program]
+    if only is not None:
+        judged, entered = [*judged, _e.campaign_id == only], [*entered, _n.campaign_id == only]
+    connection.execute(update(schema.evaluation).where(*judged).values(quarantine=packed))
+    ranks.restore(connection, program)
     names = select(schema.campaign.c.name).join(schema.entry, _n.campaign_id == schema.campaign.c.id)
-    return list(connection.execute(names.where(_n.program_id == program).distinct()).scalars())
+    return list(connection.execute(names.where(*entered).distinct()).scalars())
 
 
-def ranking_score(evaluation: Evaluation) -> float | None:
-    """What `entry.score` holds: nothing unless scored and trusted."""
-    if evaluation.status is not Status.SCORED or evaluation.score is None or evaluation.quarantine is not None:
-        return None
-    return float(evaluation.score.value)
+def distrust(connection: Connection, program: int) -> str:
+    """Why a program is in quarantine; empty when it is not."""
+    query = select(_e.quarantine).where(_e.program_id == program, _e.quarantine.is_not(None)).limit(1)
+    found = connection.execute(query).scalar()
+    return "" if found is None else codec.unpack_text(found)

@@ -14,7 +14,7 @@ from heuresis.archive.records import Entry, Member
 
 _m = schema.member.c
 _SELECT = (
-    select(_m.view, _m.niche, schema.program.c.hash, _m.score, _m.size, _m.sequence, _m.signature)
+    select(_m.view, _m.niche, schema.program.c.hash, _m.score, _m.size, _m.sequence, _m.signature, _m.rank, _m.count)
     .join(schema.program)
     .where(_m.campaign_id == bindparam("campaign"))
 )
@@ -93,4 +93,6 @@ def _row(connection: Connection, campaign: int, view: str, niche: str, member: M
         "size": member.size,
         "sequence": member.sequence,
         "signature": member.signature,
+        "rank": member.rank,
+        "count": member.count,
     }

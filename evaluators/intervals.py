@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from heuresis.evaluators.nouns import Result, Score
 from heuresis.evaluators.statistics import Statistic
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CONFIDENCE = 0.95
 
@@ -40,6 +43,11 @@ def student(
     return Interval(value - reach, value + reach, confidence)
 
 
+def interval_or_none(value: float, standard_error: float, count: int, comparisons: int = 1) -> Interval | None:
+    """`student` for whoever shows it: None for a single instance."""
+    return student(value, standard_error, count, comparisons=comparisons) if count > 1 else None
+
+
 def lower_bound(score: Score, confidence: float = CONFIDENCE) -> float:
     """What the true score exceeds with this confidence (one-sided). That of a single instance is its value."""
     if score.count < 2 or not score.standard_error:
@@ -55,6 +63,8 @@ def bootstrap(
     resamples: int = 1000,
 ) -> Interval:
     """Percentile interval of the statistic over instances drawn with replacement. Raises ValueError for one result."""
+    import numpy as np  # at use: whoever only reads a store needs none of it
+
     _check(len(results), confidence, 1)
     drawn = rng.integers(len(results), size=(resamples, len(results)))
     values = [statistic([results[i] for i in row]) for row in drawn]
@@ -62,6 +72,7 @@ def bootstrap(
     return Interval(float(low), float(high), confidence)
 
 
+@lru_cache(4096)
 def student_quantile(probability: float, degrees: int) -> float:
     """Of Student's t distribution."""
     from scipy.special import stdtrit  # at use: it takes a tenth of a second to import

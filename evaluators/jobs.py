@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from heuresis.evaluators.nouns import Evaluation, Tier
+from heuresis.evaluators.racing import Bar
 from heuresis.evaluators.recording import Transcript
 
 T = TypeVar("T")
@@ -33,6 +34,8 @@ class Setup:
     """`--device`: auto, cpu, cuda:N or GPU-UUID."""
     min_isolation: str = ""
     """`--min-isolation`: a weaker jail is not used."""
+    wall_seconds: float = 0.0
+    """Above 0: programs get so much time where the problem would give them more. For `heuresis problem check`."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,12 @@ class Job:
     tier: Tier | None = None
     """None: smoke, screening, full. Else only this tier."""
     indices: tuple[int, ...] = ()
-    bar: float | None = None
+    champion: float | None = None
     """Score of the best program known: one above it is played on fresh valid instances too (`Referee.judge`)."""
+    bar: Bar | None = None
+    """Stop the program when it is clearly behind this one."""
+    transformation: str = ""
+    """With a tier: its instances are played as this transformation of the problem changes them."""
     record_bytes: int = 0
     """Above 0: what crosses the wall is written down, up to so many compressed bytes."""
 

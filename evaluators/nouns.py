@@ -21,6 +21,10 @@ class Tier(StrEnum):
     """Another size, family or horizon; opened like `test`."""
 
 
+HELD_OUT = (Tier.TEST, Tier.SHIFT)
+"""Never in a prompt, a selector or a listing of what was found: only looks hold their results."""
+
+
 class Status(StrEnum):
     """How an evaluation ended. A failure is a status, never a number."""
 
@@ -75,6 +79,9 @@ class Result:
             for name, value in group.items():
                 if not isinstance(value, (int, float)) or not math.isfinite(value):
                     raise ValueError(f"{name} is a finite number, not {value!r}")
+        for field_name in ("metrics", "measures"):  # numpy's float is one of Python's, and no database or frame has it
+            plain = {name: v if type(v) in (int, float) else float(v) for name, v in getattr(self, field_name).items()}
+            object.__setattr__(self, field_name, plain)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class RefereeProcess:
             command,
             pass_fds=(theirs.fileno(), lifeline_read),
             stdin=subprocess.DEVNULL,
-            env=_environment(),
+            env=referee_environment(),
             start_new_session=True,  # Ctrl-C is the driver's; the lifeline ends us when the driver ends
         )
         theirs.close()
@@ -207,7 +207,7 @@ def _not_while_importing() -> None:
         raise StartedWhileLoaded("a search")
 
 
-def _environment() -> dict[str, str]:
+def referee_environment() -> dict[str, str]:
     """Ours without anything that looks like a key: the referee needs none."""
     secret = ("KEY", "TOKEN", "SECRET", "PASSWORD")
     return {name: value for name, value in os.environ.items() if not any(word in name.upper() for word in secret)}

@@ -30,7 +30,9 @@ from heuresis.errors import ConfigError
 from heuresis.evaluators import statistics
 from heuresis.evaluators.nouns import Result, Score, Tier
 from heuresis.evaluators.parameters import read_parameters
+from heuresis.evaluators.sentinel import Sentinel
 from heuresis.evaluators.signature import EntryPoint
+from heuresis.evaluators.transformations import Transformation
 from heuresis.program import Limits, Program
 
 
@@ -107,6 +109,9 @@ class Problem:
     """Signatures of what a program defines: `priority(item: float, bins: float[n]) -> float[n]`."""
     seeds: ClassVar[Mapping[str, str]] = {}
     """Name -> source of the programs a search starts from: classic methods, at least one."""
+    sentinels: ClassVar[Mapping[str, Sentinel | str]] = {}
+    """Name -> program, in the order their scores must come in, the lowest first: `no-op`, `random`, `known good`, and
+    cheats anywhere. `heuresis problem check` plays them; it makes a no-op and a random one where there is none."""
     objectives: ClassVar[Sequence[Objective]] = (Objective("score", "max"),)
     """The first is the score."""
     references: ClassVar[Sequence[Reference]] = ()
@@ -115,15 +120,28 @@ class Problem:
     parameters: ClassVar[Mapping[str, Any]] = {}
     """Name -> default of what `--set name=value` may change; the type of the default is the type."""
     tier_sizes: ClassVar[Mapping[Tier, int]] = {Tier.TRAIN: 5, Tier.VALID: 20, Tier.TEST: 40, Tier.SHIFT: 10}
+    one_task: ClassVar[bool] = False
+    """Whether train, valid and test are one and the same instance, which the statement tells: then a score is no sample
+    of anything, and nothing is held out but `shift`."""
     promotions: ClassVar[Sequence[int]] = (60, 140)
     """Valid instances a program must have played, in all, to stand above the best one known: no lucky champion stays.
     Counts above the size of the base set; each step is played only by what still stands above."""
     block_size: ClassVar[int] = 64
-    """Instances per jailed child: the unit of fork, pairing and caching."""
+    """Instances per jailed child, at most: the unit of fork, pairing and caching."""
+    race_size: ClassVar[int] = 10
+    """A race (`heuresis.evaluators.racing`) looks after train, and after so many instances of the base set each time. A
+    block ends there, which costs a fork and the calls that its instances would have shared."""
+    train_as_valid: ClassVar[bool] = True
+    """Whether train instances are drawn as valid ones are: then a race looks at both."""
     limits: ClassVar[Limits] = Limits()
     """Of one jailed child, that is of one block. With `gpu_memory_bytes` programs get so much of a GPU."""
     cost_seconds: ClassVar[float] = 3.0
     """Cost class: seconds of a full `valid` evaluation of a typical program on 2 cores (3, 15 or 60)."""
+    suspicious_jump: ClassVar[float | None] = 5.0
+    """How many times further than the whole search so far a program may jump without being put into quarantine (see
+    docs/auditing.md). None: as far as it likes, for a problem whose best programs are known to come at once."""
+    transformations: ClassVar[Sequence[Transformation]] = ()
+    """Variations of an instance under which a sound program holds; `heuresis audit` plays them."""
     self_reported: ClassVar[bool] = False
     """Whether what is scored runs beside what scores it, in one jail: then a program can forge its score, and every
     verdict says so. Only for problems that were adopted from elsewhere."""
@@ -172,6 +190,14 @@ class Problem:
         """Whether a published value belongs to the very instances that are played here. Default: no, since instances
         are drawn from secret seeds."""
         return False
+
+    def bound(self, instance: Any) -> Mapping[str, float] | None:
+        """Metrics that no program can beat on this instance, with all names that `run` returns. Default: not known.
+
+        Lets a race be decided for sure where there are no fresh instances. An aggregate over results in which one is
+        replaced by its bound must not be worse than without.
+        """
+        return None
 
     def quarantine(self, metrics: Mapping[str, float]) -> str | None:
         """A reason to distrust these metrics (they lie beyond a proven bound), or None."""
@@ -225,6 +251,11 @@ class Problem:
     def promotion_steps(self) -> tuple[int, ...]:
         """None where the valid tier is the user's own instances: there are no fresh ones."""
         return () if self.own_instances is not None else tuple(self.promotions)
+
+    @property
+    def may_race(self) -> bool:
+        """Whether a program that is clearly behind can be told before it has played everything."""
+        return bool(self.promotion_steps) or type(self).bound is not Problem.bound
 
     def describe_value(self, score_value: float) -> float:
         """A score back in the first objective's own metric and direction."""

@@ -2,6 +2,7 @@
 
     gate -> smoke (train 0) -> screening (train) -> full (valid)        `judge`; no smoke for cheap problems
                                                    -> promotions (more valid), above the best one known
+    a race against a bar is looked at between these: STOPPED when clearly behind
     gate -> one tier, chosen instances                                  `examine`
 
 Every block of instances runs in a fresh jailed child. A failure is a status with a reason; `Unavailable` (a part of
@@ -19,10 +20,12 @@ import numpy as np
 from heuresis.errors import Unavailable
 from heuresis.evaluators.gate import refusal
 from heuresis.evaluators.nouns import Evaluation, InstanceResult, Result, Status, Tier
+from heuresis.evaluators.partition import Stage, blocks, stages
 from heuresis.evaluators.player import Player, ProgramFailed
 from heuresis.evaluators.problem import Problem
+from heuresis.evaluators.racing import Bar, Race
 from heuresis.evaluators.recording import Place, Tape
-from heuresis.evaluators.tiers import instance_rng, instance_seed
+from heuresis.evaluators.tiers import PUBLIC_SECRET, instance_rng, instance_seed
 from heuresis.program import Limits, Program
 from heuresis.sandbox.protocol import Ending, JailEnded, Session, Usage, Worker
 
@@ -35,13 +38,12 @@ STATUS_OF = {
     Ending.OUTPUT: Status.VIOLATION,
     Ending.VIOLATION: Status.VIOLATION,
 }
+_NO_MODULE = "ModuleNotFoundError: No module named '"
 _FEEDBACK_CHARACTERS = 4_000
 _REASON_CHARACTERS = 2_000
 _TOLD_STAGES = ("gate", "smoke", "screening", Tier.TRAIN.value, Tier.VALID.value)
 """Where the reason of a failure is told in full. A campaign's valid instances are played in the stage `full`; the stage
 `valid` is that of `examine`, outside a search."""
-_CHEAP_SECONDS = 3.0
-"""Up to this cost class a separate smoke run costs more than it saves: screening is the smoke run."""
 
 
 @dataclass(frozen=True)
@@ -89,33 +91,41 @@ class Referee:
         self.problem = problem
         self.worker = worker
         self._secret = secret
+        self._public = secret == PUBLIC_SECRET
+        """Whether everybody can draw the same instances: then what a program prints gives nothing away."""
         self._instances: dict[tuple[Tier, int], Any] = {}
+        self._transformation = ""
         self.tape: Tape | None = None
         """Where there is one, everything that crosses the wall is written down on it."""
 
-    def judge(self, program: Program, bar: float | None = None) -> Evaluation:
+    def judge(self, program: Program, champion: float | None = None, bar: Bar | None = None) -> Evaluation:
         """The way every candidate goes. SCORED from `valid`; a failure names its stage.
 
-        One that scores above `bar` goes on to fresh valid instances, as far as `Problem.promotions` say and as long as
-        it stays above; its score is over all it has played. So the best of many is not the luckiest of many.
+        One that scores above `champion` goes on to fresh valid instances, as far as `Problem.promotions` say and as
+        long as it stays above; its score is over all it has played. So the best of many is not the luckiest of many.
+        One that is clearly behind `bar` is STOPPED; until then its results are what they are without a bar.
         """
-        train = self.problem.tier_size(Tier.TRAIN)
-        smoke = smoke_count(self.problem)
-        stages = [("smoke", Tier.TRAIN, range(smoke))] if smoke else []
-        stages.append(("screening", Tier.TRAIN, range(smoke, train)))
-        stages.append(("full", Tier.VALID, range(self.problem.tier_size(Tier.VALID))))
-        return self._evaluate(program, stages, Tier.VALID, bar)
+        race = None if bar is None else Race(self.problem, bar, lambda index: self._instance(Tier.VALID, index))
+        return self._evaluate(program, stages(self.problem), Tier.VALID, champion, race)
 
-    def examine(self, program: Program, tier: Tier, indices: Iterable[int]) -> Evaluation:
-        """One tier only, on these instances; the score is that tier's."""
-        return self._evaluate(program, [(tier.value, tier, list(indices))], tier)
+    def examine(self, program: Program, tier: Tier, indices: Iterable[int], transformation: str = "") -> Evaluation:
+        """One tier only, on these instances; the score is that tier's.
+
+        With the name of one of the problem's transformations, on what it makes of them.
+        """
+        self._transformation = transformation
+        try:
+            return self._evaluate(program, [(tier.value, tier, list(indices))], tier)
+        finally:
+            self._transformation = ""
 
     def _evaluate(
         self,
         program: Program,
-        stages: Sequence[tuple[str, Tier, Sequence[int]]],
+        stages: Sequence[Stage],
         scored: Tier,
-        bar: float | None = None,
+        champion: float | None = None,
+        race: Race | None = None,
     ) -> Evaluation:
         tally = _Tally()
         refused = refusal(program, self.problem.required)
@@ -126,8 +136,10 @@ class Referee:
             for name, tier, indices in stages:
                 stage = name
                 self._play(program, tier, indices, tally)
+                if race is not None and (behind := race.evidence(tally.results)):
+                    return self._verdict(tally, Status.STOPPED, stage, reason=behind)
             verdict = self._score(tally, stage, scored)
-            return verdict if bar is None else self._promote(program, verdict, bar, tally)
+            return verdict if champion is None else self._promote(program, verdict, champion, tally)
         except ProgramFailed as failure:
             return self._failed(tally, failure.status, stage, failure.reason, failure.feedback)
         except JailEnded as ended:
@@ -140,25 +152,25 @@ class Referee:
         """Where instances are secret, a program must not carry them out in the text of its failure."""
         if not self._may_tell(stage):
             reason, feedback = f"{status.value} on an instance that is kept secret (details withheld)", ""
+        reason = _with_imports(reason, self.problem.runtime)
         return self._verdict(tally, status, stage, reason=reason[:_REASON_CHARACTERS], feedback=feedback)
 
     def _may_tell(self, stage: str) -> bool:
         """Whoever reports its own score sees the whole exam anyway."""
         return self.problem.self_reported or stage in _TOLD_STAGES
 
-    def _promote(self, program: Program, verdict: Evaluation, bar: float, tally: _Tally) -> Evaluation:
-        """More valid instances, step by step, while the score stands above the bar."""
+    def _promote(self, program: Program, verdict: Evaluation, champion: float, tally: _Tally) -> Evaluation:
+        """More valid instances, step by step, while the score stands above the champion's."""
         for count in self.problem.promotion_steps:
-            if verdict.score is None or verdict.score.value <= bar:
+            if verdict.score is None or verdict.score.value <= champion:
                 break
             self._play(program, Tier.VALID, range(verdict.score.count, count), tally)
             verdict = self._score(tally, "full", Tier.VALID)
         return verdict
 
     def _play(self, program: Program, tier: Tier, indices: Sequence[int], tally: _Tally) -> None:
-        size = self.problem.block_size
-        for start in range(0, len(indices), size):
-            tally.results += self._block(program, tier, indices[start : start + size], tally)
+        for block in blocks(self.problem, tier, indices):
+            tally.results += self._block(program, tier, block, tally)
 
     def _block(self, program: Program, tier: Tier, indices: Sequence[int], tally: _Tally) -> list[InstanceResult]:
         """A fresh child, these instances in lock-step, and the child is gone."""
@@ -175,7 +187,7 @@ class Referee:
                 exams = [_Exam(rng, limits, device, shared) for rng in rngs]
                 results = player.play(instances, exams)
             finally:
-                tally.add_usage(session.usage, session.output if self._is_open(tier) else "")
+                tally.add_usage(session.usage, session.output if self._public or self._is_open(tier) else "")
         return [
             InstanceResult(tier, index, _kept(result, exam), self.problem.instance_name(instance))
             for index, instance, exam, result in zip(indices, instances, exams, results, strict=True)
@@ -187,6 +199,13 @@ class Referee:
         return session if self.tape is None else self.tape.listen(session, place, seed)
 
     def _instance(self, tier: Tier, index: int) -> Any:
+        instance = self._given(tier, index)
+        if not self._transformation:
+            return instance
+        change = next(one for one in self.problem.transformations if one.name == self._transformation)
+        return change.apply(instance, instance_rng(self._secret, tier, index, "transformation"))
+
+    def _given(self, tier: Tier, index: int) -> Any:
         if tier is Tier.VALID and self.problem.own_instances is not None:
             return self.problem.own_instances[index]
         key = (tier, index)
@@ -233,11 +252,6 @@ class Referee:
         )
 
 
-def smoke_count(problem: Problem) -> int:
-    """How many train instances are played apart, before the others."""
-    return 1 if problem.tier_size(Tier.TRAIN) > 1 and problem.cost_seconds > _CHEAP_SECONDS else 0
-
-
 def _kept(result: Result, exam: _Exam) -> Result:
     """The result with what the run saved and reported through its exam."""
     curve = "\n".join(f"step {step}: {value:.6g}" for step, value in exam.curve)
@@ -259,3 +273,11 @@ def means(results: Sequence[Result]) -> dict[str, float]:
     """Of each measure over these instances."""
     names = results[0].measures if results else {}
     return {name: float(np.mean([result.measures[name] for result in results])) for name in names}
+
+
+def _with_imports(reason: str, runtime: Sequence[str]) -> str:
+    """A reason that names a module which is not there says beside it what may be imported."""
+    if _NO_MODULE not in reason:
+        return reason
+    first, newline, rest = reason.partition("\n")
+    return f"{first}. It may import {' and '.join(['the standard library', *runtime])}, nothing else{newline}{rest}"

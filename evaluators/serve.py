@@ -10,10 +10,12 @@ import signal
 import socket
 import sys
 import threading
+from dataclasses import replace
 
 from heuresis.errors import ConfigError, Unavailable
 from heuresis.evaluators import jobs
 from heuresis.evaluators.catalog import load_problem
+from heuresis.evaluators.problem import Problem
 from heuresis.evaluators.recording import Tape, Transcript
 from heuresis.evaluators.referee import Referee
 from heuresis.program import Program
@@ -40,6 +42,7 @@ def main(channel_fd: int, lifeline_fd: int) -> int:
                 raise ConfigError(
                     "problem", "the code as when the campaign was started", "a file that has changed since"
                 )
+            _tighten(problem, setup.wall_seconds)
             worker = open_worker(
                 tuple(problem.runtime),
                 setup.isolation,
@@ -60,6 +63,12 @@ def main(channel_fd: int, lifeline_fd: int) -> int:
     return 0
 
 
+def _tighten(problem: Problem, wall_seconds: float) -> None:
+    """Less time than the problem gives, where that was asked for; of this object, not of its class."""
+    if 0 < wall_seconds < problem.limits.wall_seconds:
+        vars(problem)["limits"] = replace(problem.limits, wall_seconds=wall_seconds)
+
+
 def _serve(channel: socket.socket, referee: Referee) -> None:
     while (job := jobs.receive(channel, jobs.Job)) is not None:
         program = Program(job.files)
@@ -72,9 +81,9 @@ def _serve(channel: socket.socket, referee: Referee) -> None:
 def _done(referee: Referee, program: Program, job: jobs.Job) -> jobs.Done:
     referee.tape = Tape(job.record_bytes) if job.record_bytes > 0 else None
     if job.tier is None:
-        evaluation = referee.judge(program, job.bar)
+        evaluation = referee.judge(program, job.champion, job.bar)
     else:
-        evaluation = referee.examine(program, job.tier, job.indices)
+        evaluation = referee.examine(program, job.tier, job.indices, job.transformation)
     return jobs.Done(evaluation, transcript=referee.tape.transcript() if referee.tape else Transcript())
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from heuresis.evaluators.nouns import Evaluation, Result, Score, Status, Tier
     from heuresis.evaluators.player import ProgramFailed
     from heuresis.evaluators.problem import Exam, Invalid, Objective, Problem, Reference
+    from heuresis.evaluators.sentinel import Sentinel
     from heuresis.library.archive import Archive, open
+    from heuresis.library.checking import check_problem
     from heuresis.library.found import Found
     from heuresis.library.hooks import Hook, Running
     from heuresis.library.judging import evaluate
@@ -56,10 +58,12 @@ __all__ = [
     "Running",
     "Score",
     "Search",
+    "Sentinel",
     "Status",
     "Tier",
     "Unavailable",
     "__version__",
+    "check_problem",
     "evaluate",
     "open",
     "run",
@@ -70,7 +74,9 @@ _HOMES = {
     "heuresis.evaluators.nouns": ("Evaluation", "Result", "Score", "Status", "Tier"),
     "heuresis.evaluators.player": ("ProgramFailed",),
     "heuresis.evaluators.problem": ("Exam", "Invalid", "Objective", "Problem", "Reference"),
+    "heuresis.evaluators.sentinel": ("Sentinel",),
     "heuresis.library.archive": ("Archive", "open"),
+    "heuresis.library.checking": ("check_problem",),
     "heuresis.library.found": ("Found",),
     "heuresis.library.hooks": ("Hook", "Running"),
     "heuresis.library.judging": ("evaluate",),

@@ -2,6 +2,7 @@
 
     HeuresisError
     +-- ConfigError      the user's mistake: names the key, what was expected, what came
+    |   +-- StoreDamaged the file of the store is not what was written to it; only a copy helps
     +-- Unavailable      a part of ours is gone (sandbox, model, device); retried with a bound, never scored
 
 A program that fails is no error: it is an `Evaluation` with a status (`heuresis.evaluators.nouns`).
@@ -23,8 +24,12 @@ class ConfigError(HeuresisError):
         self.expected = expected
         self.got = got
         self.hint = hint
-        text = f"{key}: expected {expected}, got {got if isinstance(got, str) else repr(got)}"
+        text = f"{key}: expected {expected}, got {got if isinstance(got, str) and got else repr(got)}"
         super().__init__(f"{text}. {hint}" if hint else text)
+
+
+class StoreDamaged(ConfigError):
+    """The store's file was changed behind our back, by the disk or by somebody. Nothing is written to it."""
 
 
 class Unavailable(HeuresisError):

@@ -28,6 +28,8 @@ NAMES = (
     "verdict.after_commit",
     "close.before_commit",
     "close.after_commit",
+    "look.before_commit",
+    "look.after_commit",
     "finish.before_commit",
     "finish.after_commit",
     "release.before",

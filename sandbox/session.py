@@ -112,6 +112,7 @@ class JailSession:
         if not is_texts(failure):
             self._end(Ending.VIOLATION, "answered the load with something else than two texts")
         error, trace = failure
+        trace = trace.rstrip().removesuffix(error).rstrip()  # its last line is the error, which is told first
         self._end(Ending.CRASHED, f"could not be loaded: {error}\n{trace}".strip()[:_TEXT_CHARS])
 
     def call(self, calls: Sequence[Call]) -> list[Answer]:

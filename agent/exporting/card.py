@@ -10,19 +10,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from heuresis.archive.records import CampaignRecord, Entry, Kin, Look, Totals
-from heuresis.evaluators.nouns import Evaluation, InstanceResult, Score, Tier
+from heuresis.agent.looking import Ledger
+from heuresis.archive.records import CampaignRecord, Entry, Kin, Totals
+from heuresis.evaluators.intervals import interval_or_none
+from heuresis.evaluators.nouns import HELD_OUT, Evaluation, InstanceResult, Score, Tier
 from heuresis.evaluators.problem import Problem
 
 SCHEMA = 1
 """Of card.json; a change that a reader would notice makes it larger."""
-_NORMAL = 1.959963984540054
-"""Standard errors to either side of a 95 % interval (normal approximation)."""
 _ANCESTORS = 50
 """The nearest ones are listed, all are counted."""
 _PLACED = re.compile(r"(\w*:)?((?:~|\.{0,2}/).*)", re.DOTALL)
 """A path that begins with `/`, `./`, `../` or `~`; a colon may stand before it."""
-HELD_OUT = (Tier.TEST, Tier.SHIFT)
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,13 @@ class TierRow:
     standard_error: float | None
     """None for a single instance."""
     interval: tuple[float, float] | None
-    """95 %: 1.96 standard errors to either side."""
+    """95 %, Student's, as if nothing else had been looked at."""
     looks: int
     """How often the tier was opened for this program; only held-out tiers are opened."""
+    programs_looked_at: int
+    """Programs of the search that had been looked at on this tier when the package was made."""
+    corrected: tuple[float, float] | None
+    """The interval corrected for them (Bonferroni)."""
     role: str
 
 
@@ -122,14 +125,14 @@ class Card:
     program: Mapping[str, object]
     """id, module, files (path -> where it lies in the package), entry_points."""
     problem: Mapping[str, object]
-    """name, reference, hash, statement, parameters, runtime."""
+    """name, reference, hash, statement, parameters, own_instances, one_task, runtime."""
     objective: Mapping[str, str]
     """metric, direction (min or max), unit."""
     tiers: Sequence[TierRow]
     instances: Sequence[InstanceRow]
     """Train and valid ones."""
     references: Sequence[Mapping[str, object]]
-    """Published values."""
+    """Published values, best first: name, value, source, instances, and whether these are the ones played here."""
     isolation: str
     quarantine: str | None
     self_reported: bool
@@ -149,6 +152,7 @@ def problem_facts(problem: Problem, record: CampaignRecord) -> dict[str, object]
         "statement": problem.statement,
         "parameters": {name: _file_name(value) for name, value in problem.set.items()},
         "own_instances": problem.own_instances is not None,
+        "one_task": problem.one_task,
         "runtime": list(problem.runtime),
     }
 
@@ -165,42 +169,39 @@ def problem_name(problem: Problem) -> str:
     return problem.name
 
 
-def tier_rows(problem: Problem, seen: Evaluation, looks: Sequence[Look]) -> list[TierRow]:
+def tier_rows(problem: Problem, seen: Evaluation, program: str, ledger: Ledger) -> list[TierRow]:
     """Train and valid from the verdict; held-out tiers from the last look at each, where there was one."""
     train = [row.result for row in seen.results if row.tier is Tier.TRAIN]
-    rows = [_tier_row(problem, Tier.TRAIN, problem.aggregate(train) if train else None, 0, "shown to the search")]
+    rows = [_tier_row(problem, Tier.TRAIN, problem.aggregate(train) if train else None, "shown to the search")]
     if not train and not problem.tier_size(Tier.TRAIN):
         rows = []
-    rows.append(_tier_row(problem, Tier.VALID, seen.score, 0, "selected by"))
+    rows.append(_tier_row(problem, Tier.VALID, seen.score, "selected by"))
     for tier in HELD_OUT:
-        mine = [look for look in looks if look.tier is tier]
+        mine = [look for look in ledger.looks if look.tier is tier and look.program == program]
         if not mine and not problem.tier_size(tier):
             continue  # the problem has no such instances
         last = next((look.evaluation for look in reversed(mine) if look.evaluation), None)
         role = "held out" if mine else "held out, never opened"
-        rows.append(_tier_row(problem, tier, last.score if last else None, len(mine), role))
+        among = ledger.comparisons(tier, program)
+        rows.append(_tier_row(problem, tier, last.score if last else None, role, len(mine), among))
     return rows
 
 
-def _tier_row(problem: Problem, tier: Tier, score: Score | None, looks: int, role: str) -> TierRow:
+def _tier_row(
+    problem: Problem, tier: Tier, score: Score | None, role: str, looks: int = 0, comparisons: int = 1
+) -> TierRow:
     if score is None:
-        return TierRow(tier.value, 0, None, None, None, looks, role)
+        return TierRow(tier.value, 0, None, None, None, looks, 0, None, role)
     value, error = problem.describe_value(score.value) + 0.0, score.standard_error
-    if score.count == 1:
-        return TierRow(tier.value, 1, value, None, None, looks, role)
-    around = (value - _NORMAL * error, value + _NORMAL * error)
-    return TierRow(tier.value, score.count, value, error, around, looks, role)
+    alone, corrected = (interval_or_none(value, error, score.count, among) for among in (1, comparisons))
+    ends, wider = (None if one is None else (one.low, one.high) for one in (alone, corrected))
+    seen = comparisons if looks else 0
+    shown_error = None if score.count == 1 else error
+    return TierRow(tier.value, score.count, value, shown_error, ends, looks, seen, wider if looks else None, role)
 
 
 def instance_rows(results: Sequence[InstanceResult]) -> list[InstanceRow]:
     return [InstanceRow(row.tier.value, row.index, row.name, dict(row.result.metrics)) for row in results]
-
-
-def references(problem: Problem) -> list[Mapping[str, object]]:
-    return [
-        {"name": one.name, "value": one.value, "source": one.source, "instances": one.instances}
-        for one in problem.references
-    ]
 
 
 def provenance(

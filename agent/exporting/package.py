@@ -17,7 +17,8 @@ from urllib.parse import quote
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from heuresis.agent.exporting.card import Card
+from heuresis.agent.exporting.card import Card, TierRow
+from heuresis.agent.exporting.figures import cell, figure, interval, measured, shown
 from heuresis.agent.exporting.naming import Name
 from heuresis.agent.exporting.typing_of import array_words, init_text
 from heuresis.agent.exporting.writing import MARK
@@ -30,11 +31,11 @@ from heuresis.program import MAIN_FILE, Program
 
 _FOLDER = Path(__file__).resolve().parent
 _EXACT = (
-    "They check the code's SHA-256 and replay {kept:,} calls of the stored train and\n"
-    "valid instances{cut}. With the versions and the processor features of the recording (`.[test]` installs these\n"
-    "versions) answers must be equal to the last bit; elsewhere within a relative error of 1e-6, and the test says so\n"
-    "(`pytest -rP` shows which). A program that amplifies rounding, because it iterates or breaks near ties, may\n"
-    "answer differently elsewhere without being wrong.\n\n{words}"
+    "They check the code's SHA-256 and replay {kept:,} calls of the stored train and valid instances{cut}.\n\n"
+    "With the versions and the processor features of the recording (`.[test]` installs these versions) answers must\n"
+    "be equal to the last bit; elsewhere within a relative error of 1e-6, and the test says so (`pytest -rP` shows\n"
+    "which). A program that amplifies rounding, because it iterates or breaks near ties, may answer differently\n"
+    "elsewhere without being wrong.\n\n{words}"
 )
 _NO_REPLAY = "There is no replay of stored instances: {words}"
 
@@ -179,13 +180,12 @@ def _kind(card: Card) -> str:
 def about(card: Card) -> str:
     """One paragraph: what it is and how well it did."""
     row = next(row for row in card.tiers if row.tier == "valid")
-    error = "" if row.standard_error is None else f" ± {figure(row.standard_error)}"
-    unit = f" {card.objective['unit']}" if card.objective["unit"] else ""
+    value = measured(row.value, row.standard_error, card.objective["unit"])
     better = "lower" if card.objective["direction"] == "min" else "higher"
     warned = "".join(f"\n\n{one}" for one in card.caveats)
     return (
         f"{_kind(card)}.\n\n"
-        f"{card.objective['metric']} {figure(row.value)}{error}{unit} (valid, {row.count} "
+        f"{card.objective['metric']} {value} (valid, {row.count} "
         f"instance{'s' * (row.count != 1)}; {better} is better). Program {card.program['id']}.{warned}"
     )
 
@@ -210,7 +210,7 @@ def readme(card: Card, name: Name, entries: Sequence[EntryPoint]) -> str:
     text = about(card).partition("\n\n")[2].partition("\n\n")[0]
     return _render(
         "README.md",
-        card=card,
+        card={**vars(card), "tiers": [_shown(row, card) for row in card.tiers]},
         name=name,
         entries=list(entries),
         told=told,
@@ -219,7 +219,14 @@ def readme(card: Card, name: Name, entries: Sequence[EntryPoint]) -> str:
         found=card.provenance.operator not in (SEED, ADD),
         arrays=_arrays(entries),
         held_out=[row.tier for row in card.tiers if row.tier in ("test", "shift")],
+        spent=_spent(card),
     )
+
+
+def _shown(row: TierRow, card: Card) -> dict[str, object]:
+    """A row of the score table: its figures as text, with the digits that the row's standard error leaves them."""
+    told = {name: shown(value, row.standard_error) for name, value in asdict(row).items()}
+    return told | {"role": "the same task"} if card.problem["one_task"] and row.tier == "test" else told
 
 
 def _arrays(entries: Sequence[EntryPoint]) -> list[str]:
@@ -242,14 +249,15 @@ def single_file(card: Card, program: Program) -> bytes:
         *about(card).splitlines(),
         "",
         *(
-            f"{row.tier}: {figure(row.value)}, {row.count} instance{'s' * (row.count != 1)}"
+            f"{row.tier}: {measured(row.value, row.standard_error, card.objective['unit'])}, "
+            f"{row.count} instance{'s' * (row.count != 1)}"
             for row in card.tiers
             if row.count
         ),
         f"problem hash {card.problem['hash']}; campaign {made.campaign}, method {made.method}, seed {made.seed}",
         f"made by {made.operator}" + (f" with {made.model}" if made.model else ""),
         f"parents {', '.join(one.id[:16] for one in made.parents) or 'none'}",
-        f"campaign: {made.campaign_cost['evaluations']} evaluations, {made.campaign_cost['usd']:.4f} USD",
+        f"campaign: {_spent(card)}",
         f"{card.check.words} heuresis {card.heuresis}, {card.exported}",
         *(f"entry point {one.signature}" for one in _entries(card)),
         "",
@@ -261,6 +269,13 @@ def single_file(card: Card, program: Program) -> bytes:
     return header.encode(errors="replace") + program.text.encode("utf-8", "surrogatepass")
 
 
+def _spent(card: Card) -> str:
+    """Of the whole campaign; money only where a model was asked."""
+    cost = card.provenance.campaign_cost
+    money = f", {cost['usd']:,.4f} USD" if cost["model_calls"] else ""
+    return f"{cost['evaluations']:,.0f} evaluations, {cost['active_seconds']:,.0f} s{money}"
+
+
 def _entries(card: Card) -> list[EntryPoint]:
     signatures = card.program["signatures"]
     assert isinstance(signatures, (list, tuple))
@@ -269,19 +284,6 @@ def _entries(card: Card) -> list[EntryPoint]:
 
 def digests(files: Mapping[str, bytes]) -> dict[str, str]:
     return {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
-
-
-def figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.8g}"
-
-
-def _interval(value: tuple[float, float] | None) -> str:
-    return "-" if value is None else f"{figure(value[0])} to {figure(value[1])}"
-
-
-def _cell(text: str) -> str:
-    """Text from elsewhere (a model, a person), within a table: data, never markup."""
-    return "".join(f"\\{mark}" if mark in "\\`*_{}[]<>|#!$~" else mark for mark in " ".join(str(text).split()))
 
 
 def _render(template: str, **values: object) -> str:
@@ -298,5 +300,5 @@ def _environment() -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"figure": figure, "interval": _interval, "cell": _cell}
+    environment.filters |= {"figure": figure, "interval": interval, "cell": cell}
     return environment

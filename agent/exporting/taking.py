@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from heuresis.agent.exporting import card as cards
-from heuresis.agent.exporting import package, replay, writing
+from heuresis.agent.exporting import package, published, replay, writing
 from heuresis.agent.exporting.naming import Name, name_of
 from heuresis.agent.exporting.typing_of import module_of
 from heuresis.agent.judging import campaign_of
+from heuresis.agent.looking import ledger_of
 from heuresis.agent.verifying import verify_kept
 from heuresis.archive.records import CampaignRecord, Entry
 from heuresis.archive.store import Store
@@ -127,7 +128,6 @@ def _card(
     single_file: bool,
 ) -> cards.Card:
     program, seen, objective = _scored(entry), entry.evaluation, problem.objectives[0]
-    looks = store.looks(record.name, program.id)
     kin = store.lineage(record.name, program.id)
     several = len(program.files) > 1
     return cards.Card(
@@ -145,9 +145,9 @@ def _card(
         },
         problem=cards.problem_facts(problem, record),
         objective={"metric": objective.metric, "direction": objective.direction, "unit": objective.unit},
-        tiers=cards.tier_rows(problem, seen, looks),
+        tiers=cards.tier_rows(problem, seen, program.id, ledger_of(store, record.name)),
         instances=cards.instance_rows(seen.results),
-        references=cards.references(problem),
+        references=published.references(campaign_of(record)),
         isolation=seen.isolation,
         quarantine=seen.quarantine,
         self_reported=seen.self_reported,

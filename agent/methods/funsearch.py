@@ -8,7 +8,8 @@
 
 Romera-Paredes et al., Nature 625 (2024), https://doi.org/10.1038/s41586-023-06924-6, Methods, "Programs database".
 Unlike there, clusters of one prompt are different ones, the scores are scaled before the softmax (`scale`), an island
-is bounded (`capacity`), and time is counted in programs asked for.
+is bounded (`capacity`), and time is counted in programs asked for. No races: a cluster is told by what its programs do
+on every instance, and weak ones are drawn too.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
         it is among the weaker half, and the time has come -> it starts anew, from a seed or a stronger island
         its elite holds a form that was never tuned, and tuning has its share left -> tune; likewise simplify
         parent <- tournament, donor <- tournament (now and then of another island)
-        child <- cross(parent, donor) or mutate(parent)
+        child <- cross(parent, donor) or mutate(parent); on a full island it races against the worst member
 
 Koza, Genetic Programming (1992). Islands that start anew as in FunSearch (Romera-Paredes et al., Nature 625, 2024).
 """
@@ -93,19 +93,20 @@ class Genetic:
         if not residents or view.next_number < self.founders * self.islands:
             return Brief("mutate", (self._draw(view, view.seeds, rng),), tags=tags)
         polish = self._polish(view, residents, state)
-        if polish is not None:
+        if polish is not None:  # no race: both learn from scores, however low
             return replace(polish, tags={**polish.tags, **tags})
+        bar = min(residents, key=rank).program if len(residents) >= self.capacity else ""
         parent = self._select(view, residents, rng)
         if rng.random() >= self.crossover:
-            return Brief("mutate", (parent.program,), tags=tags)
+            return Brief("mutate", (parent.program,), tags=tags, bar=bar)
         abroad = everyone[int(rng.integers(self.islands))] if rng.random() < self.migration else []
         donor = self._select(view, abroad or residents, rng)
-        return Brief("cross", (parent.program,), (donor.program,), tags=tags)
+        return Brief("cross", (parent.program,), (donor.program,), tags=tags, bar=bar)
 
     def _polish(self, view: View, residents: Sequence[Member], state: _State) -> Brief | None:
         """`tune` or `simplify` for the best of the elite that has not had it, while it has evaluations left."""
         quick = [member for member in residents if not traits(view, member.program).costly]
-        elite = sorted(quick or residents, key=_rank, reverse=True)[: self.elite]
+        elite = sorted(quick or residents, key=rank, reverse=True)[: self.elite]
         for operator, share, evaluations in (
             ("tune", self.tune_share, self.tune_evaluations),
             ("simplify", self.simplify_share, self.simplify_evaluations),
@@ -135,10 +136,10 @@ class Genetic:
     def _select(self, view: View, members: Sequence[Member], rng: np.random.Generator) -> Member:
         """Tournament among forms, each with its best program: else the copies of a tuned form crowd out the rest."""
         best: dict[str, Member] = {}
-        for member in sorted(members, key=_rank):
+        for member in sorted(members, key=rank):
             best[traits(view, member.program).form] = member
         by_id = {member.program: member for member in best.values()}
-        return max((by_id[self._draw(view, list(by_id), rng)] for _ in range(self.tournament)), key=_rank)
+        return max((by_id[self._draw(view, list(by_id), rng)] for _ in range(self.tournament)), key=rank)
 
     def _draw(self, view: View, programs: Sequence[str], rng: np.random.Generator) -> str:
         """One program; a costly one is put back with probability 1 - `costly`."""
@@ -177,5 +178,6 @@ def weaker_half(everyone: Sequence[Sequence[Member]]) -> list[int]:
     return sorted(range(len(best)), key=best.__getitem__)[: len(best) // 2]
 
 
-def _rank(member: Member) -> tuple[float, int, int]:
+def rank(member: Member) -> tuple[float, int, int]:
+    """Higher is better, as in `heuresis.archive.populations`."""
     return member.score, -member.size, -member.sequence

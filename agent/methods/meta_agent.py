@@ -6,6 +6,7 @@ Hu, Lu & Clune, ICLR 2025, https://arxiv.org/abs/2408.08435, Algorithm 1. What t
 2510.06711 measured that showing the whole archive is worse than showing none of it, so by default it is two parents and
 three diverse programs. The seeds are the archive's first programs. Unlike the reference implementation, the program
 that is kept is the one that was judged, no generation is lost to an error, and scores come from the selection tier.
+No races: the archive grows by every program, and the model is shown scores of weak ones too.
 """
 
 from __future__ import annotations

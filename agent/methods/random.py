@@ -11,14 +11,21 @@ from typing import ClassVar
 
 import numpy as np
 
+from heuresis.agent.methods.genetic import rank
 from heuresis.agent.protocols import Step, View
-from heuresis.archive.populations import Population
+from heuresis.archive.populations import Best, Population
 from heuresis.archive.records import Brief
+
+_BEST = Best().name
+"""Every campaign keeps it."""
 
 
 @dataclass(frozen=True)
 class Random:
-    """Nothing is learnt from any score; the first seed only lends its text outside the marked blocks."""
+    """Nothing is learnt from any score; the first seed only lends its text outside the marked blocks.
+
+    Only the best is wanted: all race against the best so far.
+    """
 
     uses_model: ClassVar[bool] = True
     needs_model: ClassVar[bool] = False
@@ -28,4 +35,5 @@ class Random:
         return ()
 
     def next(self, view: View, marks: Mapping[str, object], rng: np.random.Generator) -> Step:
-        return Step(Brief("invent", tuple(view.seeds[:1])), marks)
+        best = max(view.members(_BEST).values(), key=rank, default=None)
+        return Step(Brief("invent", tuple(view.seeds[:1]), bar=best.program if best else ""), marks)

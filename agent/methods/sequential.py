@@ -18,7 +18,10 @@ from heuresis.archive.records import Brief
 
 @dataclass(frozen=True)
 class Sequential:
-    """Children made while a better one is still being judged have the old parent."""
+    """Children made while a better one is still being judged have the old parent.
+
+    They race against it: what is not better is forgotten.
+    """
 
     uses_model: ClassVar[bool] = True
     needs_model: ClassVar[bool] = False
@@ -29,5 +32,6 @@ class Sequential:
 
     def next(self, view: View, marks: Mapping[str, object], rng: np.random.Generator) -> Step:
         for member in view.members("parent").values():
-            return Step(Brief("improve" if view.has_model else "mutate", (member.program,)), marks)
+            operator = "improve" if view.has_model else "mutate"
+            return Step(Brief(operator, (member.program,), bar=member.program), marks)
         return Step(Turn.WAIT if view.in_flight else Turn.DONE, marks)

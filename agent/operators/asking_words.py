@@ -14,6 +14,7 @@ from heuresis.prompts.quote import quoted_line
 _LONGEST_NOTE = 1_000
 
 _FAILURES: Mapping[Status, str] = {
+    Status.SCORED: "its result is not trusted.",
     Status.STOPPED: "it was far behind and was stopped early.",
     Status.REFUSED: "it was not run.",
     Status.CRASHED: "it raised an error.",
@@ -40,6 +41,8 @@ def trouble(entry: Entry) -> str:
 
 def result(shown: Shown, task: Task) -> str:
     """Its value with metric and unit, or how it failed."""
+    if shown.value is None and shown.status is Status.SCORED:
+        return "No score: a person is still looking at it."
     if shown.value is None:
         return f"No score: {_FAILURES[shown.status]}"
     return f"{task.metric}: {shown.value:.6g} {task.unit}".rstrip()

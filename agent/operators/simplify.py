@@ -43,7 +43,7 @@ class Simplify:
     ) -> Generator[Sequence[Proposal], Sequence[Entry], None]:
         current = workshop.programs[brief.parents[0]]
         left = int(brief.tags.get("evaluations", self.evaluations))
-        aim, seen = workshop.scores[current.id], {current.id}
+        aim, seen = workshop.scores.get(current.id, np.inf), {current.id}  # none: it failed since, nothing holds
         shorter = _shorter(current, workshop.entry_points)
         while left > 0:
             programs = _unseen(shorter, seen, min(self.batch, left))
@@ -57,7 +57,7 @@ class Simplify:
                 shorter = _shorter(current, workshop.entry_points)
 
     def _holds(self, entry: Entry, aim: float) -> bool:
-        score = entry.evaluation.score
+        score = entry.trusted_score
         return score is not None and score.value >= aim - self.tolerance * score.standard_error
 
 

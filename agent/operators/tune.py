@@ -67,7 +67,8 @@ class Tune:
                 break
             left -= len(programs)
             entries = yield [Proposal(program, self.name, brief.parents, "constants tuned") for program in programs]
-            scores = [None if entry.evaluation.score is None else entry.evaluation.score.value for entry in entries]
+            trusted = [entry.trusted_score for entry in entries]
+            scores = [None if score is None else score.value for score in trusted]
             search.tell(programs, scores)
             top = max((score for score in scores if score is not None), default=-np.inf)
             best, since = (top, 0) if top > best else (best, since + 1)

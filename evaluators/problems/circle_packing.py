@@ -22,6 +22,8 @@ from heuresis.evaluators.problem import Exam, Invalid, Objective, Problem, Refer
 from heuresis.evaluators.problems import circle_packing_drawing as drawing
 from heuresis.evaluators.problems import circle_packing_exact as exact
 from heuresis.evaluators.problems.circle_packing_seeds import SEEDS
+from heuresis.evaluators.problems.circle_packing_sentinels import SENTINELS
+from heuresis.evaluators.transformations import Expected, Transformation
 from heuresis.program import Limits
 
 ROUNDING = 1e-6
@@ -34,6 +36,7 @@ _TOUCHING = 1e-6
 """A circle this near to a side of the square touches it (a measure only)."""
 _MOST_CIRCLES = 200
 _SHIFTS = (-6, -3, 3, 6)
+_ONE_LAYOUT = "it knows layouts of one number of circles only (which is what this task asks for)"
 
 
 class CirclePacking(Problem):
@@ -51,6 +54,7 @@ class CirclePacking(Problem):
     )
     entry_points = ("pack(n: int) -> float[n,3]",)
     seeds = SEEDS
+    sentinels = SENTINELS
     objectives = (Objective("sum_of_radii", "max"),)
     references = (
         Reference("AlphaEvolve", 2.63586, "arXiv 2506.13131", False, "n=26"),
@@ -63,10 +67,16 @@ class CirclePacking(Problem):
     runtime = ("numpy", "scipy")
     parameters: ClassVar[Mapping[str, Any]] = {"n": 26}
     tier_sizes: ClassVar[Mapping[Tier, int]] = {Tier.TRAIN: 1, Tier.VALID: 1, Tier.TEST: 1, Tier.SHIFT: len(_SHIFTS)}
+    one_task = True
     promotions = ()
     block_size = 1  # so that every layout has the 20 seconds to itself
     limits = Limits(wall_seconds=60.0, cpu_seconds=20.0)
     cost_seconds = 3.0
+    transformations = (
+        Transformation("one circle fewer", lambda n, rng: max(1, n - 1), Expected.GRACEFUL, _ONE_LAYOUT),
+        Transformation("one circle more", lambda n, rng: n + 1, Expected.GRACEFUL, _ONE_LAYOUT),
+        Transformation("half the circles", lambda n, rng: max(1, n // 2), Expected.GRACEFUL, _ONE_LAYOUT),
+    )
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(settings)

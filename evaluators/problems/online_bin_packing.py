@@ -23,10 +23,13 @@ from heuresis.evaluators.nouns import Result, Tier
 from heuresis.evaluators.problem import Exam, Objective, Problem, Reference
 from heuresis.evaluators.problems import packing_paths as paths
 from heuresis.evaluators.problems.packing_paths import PackingInstance
+from heuresis.evaluators.problems.packing_sentinels import SENTINELS
+from heuresis.evaluators.problems.packing_variations import TRANSFORMATIONS
 from heuresis.evaluators.statistics import mean_metrics
 
 _FUNSEARCH = "FunSearch, Nature 2024"
 _EOH = "EoH, ICML 2024"
+_TOLD_KEYS = 6
 
 # The seeds carry no docstrings: their children would inherit them, and they would no longer be true.
 
@@ -81,6 +84,7 @@ class OnlineBinPacking(Problem):
     )
     entry_points = ("priority(item: float, bins: float[n]) -> float[n]",)
     seeds = {"first fit": FIRST_FIT, "best fit": BEST_FIT, "harmonic": HARMONIC, "sum of squares": SUM_OF_SQUARES}
+    sentinels = SENTINELS
     objectives = (Objective("excess_percent", "min", "%"),)
     references = (
         Reference("first fit", 4.23, "classic", True, "Weibull 5k"),
@@ -94,6 +98,8 @@ class OnlineBinPacking(Problem):
     runtime = ("numpy",)
     parameters: ClassVar[Mapping[str, Any]] = {"items": 5000, "capacity": 100, "empty_bins": 2}
     cost_seconds = 3.0
+    race_size = 20  # a general rule shares its frames among the instances of a block: each more costs it 11 %
+    transformations = TRANSFORMATIONS
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(settings)
@@ -126,6 +132,11 @@ class OnlineBinPacking(Problem):
         means = mean_metrics(results)
         bound = means["lower_bound"]
         return {**means, "excess_percent": 100.0 * (means["bins"] - bound) / bound}
+
+    def bound(self, instance: PackingInstance) -> Mapping[str, float]:
+        """The items fill no fewer bins than their sum does."""
+        bound = instance.lower_bound
+        return {"excess_percent": 0.0, "bins": bound, "lower_bound": bound}
 
     def quarantine(self, metrics: Mapping[str, float]) -> str | None:
         if metrics["bins"] < metrics["lower_bound"]:
@@ -180,9 +191,7 @@ def read_instances(source: str) -> list[PackingInstance]:
 
 def _read_instance(row: Any, where: str) -> PackingInstance:
     if not isinstance(row, dict) or not {"capacity", "items"} <= row.keys():
-        raise ConfigError(
-            where, "an object with 'capacity' and 'items'", row if isinstance(row, str) else type(row).__name__
-        )
+        raise ConfigError(where, "an object with 'capacity' and 'items'", _told(row))
     capacity, items = row["capacity"], row["items"]
     if not _is_whole(capacity) or not 1 <= capacity <= 100_000:
         raise ConfigError(f"{where}.capacity", "a whole number from 1 to 100,000", capacity)
@@ -192,6 +201,14 @@ def _read_instance(row: Any, where: str) -> PackingInstance:
         if not _is_whole(item) or not 1 <= item <= capacity:
             raise ConfigError(f"{where}.items[{position}]", f"a whole number from 1 to {capacity}", item)
     return PackingInstance(np.array(items, dtype=np.int64), capacity, str(row.get("name", "")))
+
+
+def _told(row: Any) -> str:
+    """What came in place of an instance, in a few words."""
+    if not isinstance(row, dict):
+        return row if isinstance(row, str) else type(row).__name__
+    keys = ", ".join(repr(str(key)) for key in list(row)[:_TOLD_KEYS])
+    return f"one with {keys}" if row else "an empty one"
 
 
 def _is_whole(value: Any) -> bool:

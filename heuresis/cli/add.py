@@ -10,7 +10,7 @@ from heuresis.cli import files
 from heuresis.cli.exits import ExitCode
 from heuresis.cli.options import DEFAULT_STORAGE, CampaignName, Storage
 from heuresis.cli.output import say
-from heuresis.cli.scale import Scale, tier_text
+from heuresis.cli.scale import Scale
 from heuresis.cli.stamp import tell_stamp
 from heuresis.cli.stores import choose, open_store, unique
 
@@ -33,10 +33,11 @@ def add(
 
     program = files.read_program(file)
     with open_store(storage) as store:
-        record = choose(store, campaign)
+        record = choose(store, campaign, begun=True)
         entry = add_program(store, record, program, idea)
+        scored = store.totals(record.name).by_status.get("scored", 0)
         identity = unique(store, program.id)
-        better = [one for one in store.top(record.name, 100) if _score(one) > _score(entry)]
+        better = [one for one in store.top(record.name, 100) if _rank(one) > _rank(entry)]
     score, scale = entry.evaluation.score, Scale.of(record)
     if score is None:
         reason = " ".join(entry.evaluation.reason.split())
@@ -44,11 +45,14 @@ def add(
         return ExitCode.PROGRAM_FAILED
     tell_stamp(entry.evaluation.self_reported)
     again = " It was judged before: the verdict is the same." if entry.reused else ""
-    say(f"{identity} in {record.name}: {scale.metric} {scale.text(score)} ({tier_text('valid', score.count)}).{again}")
+    say(f"{identity} in {record.name}: {scale.metric} {scale.full('valid', score)}.{again}")
+    if entry.evaluation.quarantine is not None:
+        say(f"In quarantine, not ranked: {entry.evaluation.quarantine}", "bold red")
+        return ExitCode.OK
     rank = f"Rank {len(better) + 1}" if len(better) < 100 else "Not among the best 100"
-    say(f"{rank} of the campaign ({scale.better}).")
+    say(f"{rank} of {scored:,} verdicts with a score ({scale.better}).")
     return ExitCode.OK
 
 
-def _score(entry: Entry) -> float:
-    return entry.evaluation.score.value if entry.evaluation.score else float("-inf")
+def _rank(entry: Entry) -> float:
+    return float("-inf") if entry.rank is None else entry.rank

@@ -44,7 +44,7 @@ from heuresis.cli.run import (
     Workers,
     run,
 )
-from heuresis.cli.scale import number
+from heuresis.cli.scale import number, seconds_text
 from heuresis.cli.stamp import MEANING
 
 if TYPE_CHECKING:
@@ -121,5 +121,5 @@ def _check(
     for line in seen.feedback.splitlines():
         if line.startswith("metrics left out: "):
             say(line, "dim")
-    say(f"{seen.wall_seconds:.1f} s in the jail ({seen.isolation}); nothing is stored", "dim")
+    say(f"{seconds_text(seen.wall_seconds)} in the jail ({seen.isolation}); nothing is stored", "dim")
     return ExitCode.OK

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 import heuresis
-from heuresis.cli import new, sandbox, store
+from heuresis.cli import new, problem, quarantine, sandbox, store
 from heuresis.cli.add import add
 from heuresis.cli.adopt import adopt
+from heuresis.cli.audit import audit
 from heuresis.cli.browse import campaigns, top
 from heuresis.cli.catalogs import methods, problems
 from heuresis.cli.demo import demo
@@ -64,13 +65,15 @@ _SEARCH, _LOOK, _JUDGE, _REST = "Search", "Look at what was found", "Judge", "Pr
 for _panel, _commands in {
     _SEARCH: (run, adopt, demo, add, replay),
     _LOOK: (top, failures, show, diff, lineage, campaigns, cost, calls, looks, export),
-    _JUDGE: (evaluate, judge_held_out, verify),
+    _JUDGE: (evaluate, judge_held_out, verify, audit),
     _REST: (problems, methods, plugins, doctor, fake_model),
 }.items():
     for _command in _commands:
         _name = "test" if _command is judge_held_out else _command.__name__.replace("_", "-")
         app.command(_name, rich_help_panel=_panel)(_command)
+app.add_typer(quarantine.app, name="quarantine", rich_help_panel=_JUDGE)
 app.add_typer(new.app, name="new", rich_help_panel=_REST)
+app.add_typer(problem.app, name="problem", rich_help_panel=_REST)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=_REST)
 app.add_typer(store.app, name="store", rich_help_panel=_REST)
 

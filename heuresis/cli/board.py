@@ -30,8 +30,8 @@ class Board:
     campaign: Campaign
     store: Store
     workers: int
-    _best: tuple[str, str] = ("", "none yet")
-    """Program id and its score in words: looked up once per new best."""
+    _best: tuple[str, float | None, str] = ("", None, "none yet")
+    """Program id, value, and its score in words: looked up once per new best, and when it was measured again."""
     _seed: str = ""
     scale: Scale = field(init=False)
 
@@ -46,6 +46,11 @@ class Board:
         made = f"{one.problem_name} by {one.method_name}{model}"
         return f"{one.name}: seed {one.seed}, {workers}; {made}{stamp(one.problem.self_reported)}"
 
+    @property
+    def meaning(self) -> str:
+        """What the figures below mean."""
+        return f"{self.scale.metric}: value [95 % interval] (tier, instances); {self.scale.better}"
+
     def evaluations(self, now: Progress) -> str:
         limit = self.campaign.budget.evaluations
         return f"{now.evaluations:,} of {limit:,}" if limit else f"{now.evaluations:,}"
@@ -59,11 +64,11 @@ class Board:
         return f"{seconds_text(now.active_seconds)}{left}"
 
     def best(self, now: Progress) -> str:
-        """`0.713 % ± 0.021 (valid, 20)`."""
-        if now.best_program and now.best_program != self._best[0]:
+        """`0.713 % [0.669, 0.757] (valid, 20)`."""
+        if now.best_program and (now.best_program, now.best) != self._best[:2]:
             score = self.store.entry(self.campaign.name, now.best_program).evaluation.score
-            self._best = now.best_program, f"{self.scale.text(score)} (valid, {score.count})" if score else ""
-        return self._best[1]
+            self._best = now.best_program, now.best, self.scale.brief("valid", score) if score else ""
+        return self._best[2]
 
     def best_id(self, now: Progress) -> str:
         return short(now.best_program)
@@ -110,6 +115,11 @@ class Board:
         parts = ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in kinds.items())
         return f"{sum(kinds.values()):,} ({parts})"
 
+    def stopped(self, now: Progress) -> str:
+        """Programs that lost their race, `412`; empty without any."""
+        count = now.by_status.get("stopped", 0)
+        return f"{count:,}" if count else ""
+
     def seed(self) -> str:
         """The best of the campaign's seeds on the same instances; empty until they are judged."""
         if not self._seed:
@@ -117,7 +127,7 @@ class Board:
             rows = [(name, score) for name, score in scored if score is not None]
             if len(rows) == len(self.campaign.problem.seeds):
                 name, score = max(rows, key=lambda row: row[1].value)
-                self._seed = f"{self.scale.text(score)} (valid, {score.count}), {name}"
+                self._seed = f"{self.scale.brief('valid', score)}, {name}"
         return self._seed
 
     def published(self) -> str:

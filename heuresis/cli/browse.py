@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from heuresis.cli.noise import noise_lines
 from heuresis.cli.options import DEFAULT_STORAGE, CampaignAlias, CampaignArgument, Format, Formats, Storage
 from heuresis.cli.output import Column, counted, print_rows, say
-from heuresis.cli.scale import Scale, number, places, seconds_text
-from heuresis.cli.stamp import MEANING, tell_stamp
-from heuresis.cli.stores import choose, open_store, short
+from heuresis.cli.scale import MEANING, Scale, ends, interval_text, seconds_text
+from heuresis.cli.stamp import MEANING as STAMP_MEANING
+from heuresis.cli.stamp import tell_stamp
+from heuresis.cli.stores import Shell, choose, open_store, short
 
 if TYPE_CHECKING:
     from heuresis.archive.records import CampaignRecord, Entry
@@ -24,36 +27,61 @@ def top(
     form: Formats = Format.TABLE,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """List the best programs of a campaign."""
+    """List the best programs of a campaign.
+
+    They rank by the lower bound of their score (95 %), so that a program with
+    more evidence stands before one that was only lucky.
+    """
+    from heuresis.archive.noise import noise_of
+
     with open_store(storage) as store:
         record = choose(store, campaign, named, tell=form is not Format.TABLE)
         entries = store.top(record.name, count)
-        evaluated = store.totals(record.name).evaluated
+        totals, held = store.totals(record.name), store.quarantined(record.name)
+        noise = noise_of(store, record.name)
     scale = Scale.of(record)
     if form is Format.TABLE:
-        say(f"{record.name}: {counted(evaluated, 'evaluation')}, {scale.metric}, {scale.better}", "bold")
+        stopped = totals.by_status.get("stopped", 0)
+        done = counted(totals.evaluated, "evaluation") + f" ({stopped:,} stopped early)" * (stopped > 0)
+        say(f"{record.name}: {done}; {scale.metric}, {scale.better}", "bold")
+        say(f"Tier valid; {MEANING}.", "dim")
         tell_stamp(record.self_reported)
-    print_rows(_columns(scale, entries), _rows(record, scale, entries), form, "No program has a score yet.")
+    print_rows(_columns(scale), _rows(record, scale, entries), form, "No program has a score yet.")
+    if form is Format.TABLE:
+        for line in noise_lines(noise, scale) if noise is not None else ():
+            say(line, "dim")
+        tell_quarantine(held, Shell(storage), record.name)
 
 
-def _columns(scale: Scale, entries: list[Entry]) -> list[Column]:
-    errors = [entry.evaluation.score.standard_error for entry in entries if entry.evaluation.score]
-    digits = places(max(errors, default=0.0))
-    heading = f"{scale.metric} [{scale.unit}]" if scale.unit else scale.metric
+def tell_quarantine(held: Sequence[Entry], shell: Shell, campaign: str) -> None:
+    """How many programs wait for a person to look, below what is ranked."""
+    if held:
+        say(f"{counted(len(held), 'program')} in quarantine, not ranked: {_list_command(shell, campaign)}", "bold red")
+
+
+def _list_command(shell: Shell, campaign: str) -> str:
+    return shell.command("quarantine", "list", campaign)
+
+
+def _columns(scale: Scale) -> list[Column]:
     return [
         Column("campaign"),
         Column("rank", "#", right=True),
         Column("id", "id", short),
-        Column(scale.metric, heading, lambda value: number(value, digits), right=True),
-        Column("standard_error", "±", lambda value: number(value, digits), right=True),
+        Column(scale.metric),
+        Column("standard_error"),
+        Column("low"),
+        Column("high"),
+        Column("", scale.title, right=True),
+        Column("", "95 %"),
         Column("tier"),
-        Column("count"),
-        Column("exam", "on"),
+        Column("count", "instances", right=True),
         Column("characters", "size", right=True),
         Column("operator", "made by"),
         Column("sequence"),
         Column("idea", "idea", cut=True),
         Column("self_reported"),
+        Column("bound"),
     ]
 
 
@@ -63,11 +91,12 @@ def _rows(record: CampaignRecord, scale: Scale, entries: list[Entry]) -> list[li
         score, program = entry.evaluation.score, entry.proposal.program
         if score is None or program is None:
             continue
-        value = scale.value(score.value)
-        exam = f"valid, {score.count}"
+        around = scale.interval(score)
+        shown = scale.bare(score), interval_text(around, score.standard_error, "no interval")
         made = (len(program.text), entry.proposal.operator, entry.sequence, entry.proposal.idea)
-        found = (record.name, rank, program.id, value, score.standard_error, "valid", score.count, exam)
-        rows.append([*found, *made, entry.evaluation.self_reported])
+        bound = None if entry.rank is None else scale.value(entry.rank)
+        found = (record.name, rank, program.id, scale.value(score.value), score.standard_error, *ends(around))
+        rows.append([*found, *shown, "valid", score.count, *made, entry.evaluation.self_reported, bound])
     return rows
 
 
@@ -75,6 +104,8 @@ def campaigns(form: Formats = Format.TABLE, storage: Storage = DEFAULT_STORAGE) 
     """List the campaigns of the store; those whose scores are SELF_REPORTED stand in a table of their own."""
     with open_store(storage) as store:
         rows = [_campaign_row(store, record) for record in store.campaigns()]
+    if form is Format.TABLE and rows:
+        say(f"{MEANING}.", "dim")
     refereed, own = [row for row in rows if not row[-1]], [row for row in rows if row[-1]]
     if form is not Format.TABLE or not own:
         empty = "The store has no campaign yet. Start: heuresis run online_bin_packing"
@@ -83,7 +114,7 @@ def campaigns(form: Formats = Format.TABLE, storage: Storage = DEFAULT_STORAGE) 
     if refereed:
         print_rows(_CAMPAIGN_COLUMNS, refereed, form)
         say()
-    say(MEANING, "bold yellow")
+    say(STAMP_MEANING, "bold yellow")
     print_rows(_CAMPAIGN_COLUMNS, own, form)
 
 
@@ -98,6 +129,9 @@ _CAMPAIGN_COLUMNS = [
     Column("best_value"),
     Column("best_metric"),
     Column("best_standard_error"),
+    Column("best_low"),
+    Column("best_high"),
+    Column("best_tier"),
     Column("best_count"),
     Column("best", "best"),
     Column("isolation"),
@@ -110,11 +144,10 @@ def _campaign_row(store: Store, record: CampaignRecord) -> list[object]:
     totals, scale = store.totals(record.name), Scale.of(record)
     best = next(iter(store.top(record.name, 1)), None)
     score = best.evaluation.score if best else None
-    found: list[object] = [None] * 6
+    found: list[object] = [None] * 9
     if best and score and best.proposal.program:
-        shown = f"{scale.text(score)} (valid, {score.count})"
-        program = best.proposal.program.id
-        found = [program, scale.value(score.value), scale.metric, score.standard_error, score.count, shown]
+        value = (scale.value(score.value), scale.metric, score.standard_error, *ends(scale.interval(score)))
+        found = [best.proposal.program.id, *value, "valid", score.count, scale.compact("valid", score)]
     return [
         *(record.name, record.problem, record.method, record.seed, totals.evaluated, totals.active_seconds),
         *(*found, best.evaluation.isolation if best else record.isolation, record.finished, record.self_reported),

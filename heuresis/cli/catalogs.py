@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,9 @@ from heuresis.errors import ConfigError
 
 if TYPE_CHECKING:
     from heuresis.evaluators.problem import Problem
+
+_LINE = 100
+"""Characters."""
 
 
 def problems(
@@ -91,6 +95,19 @@ def _problem_row(name: str, problem: Problem, origin: str = "") -> list[object]:
     ]
 
 
+def _settings_lines(settings: Mapping[str, object]) -> list[str]:
+    words = " ".join(f"{key}={value}" for key, value in settings.items())
+    first = "  --method-set "
+    return textwrap.wrap(
+        words,
+        _LINE,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def methods(form: Formats = Format.TABLE) -> None:
     """List the search methods and their settings, those of plugins too."""
     from heuresis.agent import catalog
@@ -109,7 +126,8 @@ def methods(form: Formats = Format.TABLE) -> None:
             say(f"{one.name} (from {one.origin})" if one.origin else one.name, "bold")
             say(f"  cannot be used: {one.trouble}" if one.trouble else f"  {one.summary}")
             if one.settings:
-                say(f"  --method-set {' '.join(f'{key}={value}' for key, value in one.settings.items())}", "dim")
+                for line in _settings_lines(one.settings):
+                    say(line, "dim")
         return
     print_rows(
         columns, [[one.name, one.summary, dict(one.settings), one.origin, one.trouble] for one in described], form

@@ -68,6 +68,7 @@ def _next(store: Store, budget: Budget, *, allow_none: bool) -> Campaign:
 
 def _report(campaign: Campaign, store: Store) -> str:
     """One table: found, held out, seeds on the same instances, published. The best program's id comes back."""
+    from heuresis.cli import exam as exam_tables
     from heuresis.cli import held_out, summary
     from heuresis.cli.scale import Scale, tier_text
 
@@ -83,10 +84,11 @@ def _report(campaign: Campaign, store: Store) -> str:
         if row.asked or row.tier == "test":
             score = row.evaluation.score
             value = scale.text(score) if score else row.evaluation.status.value
+            around = scale.around(score, row.comparisons) if score else ""
             where = tier_text(f"{row.tier} (held out)", score.count) if score else f"{row.tier} (held out)"
             who = f"{short(row.program)} = {row.who}" if row.asked and row.who in campaign.problem.seeds else row.who
-            rows.append(("best found" if row.asked else "seed", who, value, where))
+            rows.append(("best found" if row.asked else "seed", who, value, around, where))
     identity = summary.print_standing(campaign, store, sorted(rows))
     say()
-    held_out.print_gap(exam, best.evaluation, store.totals(record.name).evaluated)
+    exam_tables.print_gap(exam, best.evaluation, store.totals(record.name).evaluated)
     return identity

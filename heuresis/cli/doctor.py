@@ -28,7 +28,8 @@ class Finding:
     """One line of the doctor."""
 
     what: str
-    verdict: Literal["ok", "warn", "bad"]
+    verdict: Literal["ok", "optional", "warn", "bad"]
+    """optional: what is not there is wanted by some problems only."""
     text: str
 
 
@@ -73,8 +74,8 @@ def _jail() -> Iterator[Finding]:
     if holding[0].endswith(NO_CGROUP):
         text += ": no control group, so limits are sampled"
     yield Finding("jail", "warn" if holding[0].endswith(NO_CGROUP) else "ok", text)
-    others = f"{', '.join(holding[1:]) or 'no other'} of {len(jails)} kinds; see heuresis sandbox check"
-    yield Finding("other jails", "ok", others)
+    others = f"{', '.join(holding[1:])} would do too" if holding[1:] else "none would do"
+    yield Finding("other jails", "ok", f"{others}; all {len(jails)} kinds: heuresis sandbox check")
 
 
 def _gpus() -> Iterator[Finding]:
@@ -90,7 +91,7 @@ def _gpus() -> Iterator[Finding]:
                 f"cuda:{device.index}", "warn" if trouble else "ok", f"{text}; {trouble}" if trouble else text
             )
     except HeuresisError as error:
-        yield Finding("GPU", "warn", f"optional: {error}")
+        yield Finding("GPU", "optional", str(error))
 
 
 def _other_jails() -> Iterator[Finding]:
@@ -128,7 +129,7 @@ def _packages() -> Iterator[Finding]:
         yield Finding("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in _NEEDED[:4]))
     for name, how in _OPTIONAL.items():
         there = importlib.util.find_spec(name) is not None
-        yield Finding(name, "ok" if there else "warn", _version(name) if there else f"optional, not installed: {how}")
+        yield Finding(name, "ok" if there else "optional", _version(name) if there else f"not installed: {how}")
 
 
 def _version(name: str) -> str:
@@ -157,11 +158,12 @@ def _temporary() -> Iterator[Finding]:
 
 
 def _storage(url: str) -> Iterator[Finding]:
-    """Opens an existing store; of one that is not there only the folder is looked at."""
+    """Opens an existing store and looks it over; of one that is not there only the folder is looked at."""
     from heuresis.cli.stores import open_store
 
     try:
         with open_store(url) as store:
+            store.look_over()
             count, path = len(store.campaigns()), store.path
         writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
         text = f"{path}, {counted(count, 'campaign')}" if writable else f"{path} cannot be written"

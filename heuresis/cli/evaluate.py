@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,15 +20,18 @@ from heuresis.cli.options import (
 )
 from heuresis.cli.output import counted, plain_table, print_json, print_table, say
 from heuresis.cli.references import reference_rows
-from heuresis.cli.scale import Scale, number, places, seconds_text, tier_text
+from heuresis.cli.scale import MEANING, Scale, ends, number, places, seconds_text
 from heuresis.cli.stamp import tell_stamp
+from heuresis.errors import ConfigError
 
 if TYPE_CHECKING:
     from heuresis.evaluators.nouns import Evaluation
     from heuresis.evaluators.problem import Problem
     from heuresis.program import Program
 
+_TIERS = ("valid", "train")
 _SHOWN_INSTANCES = 10
+_SHOWN_LINES = 20
 
 
 def evaluate(
@@ -36,7 +39,8 @@ def evaluate(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The program; - is standard input.")],
     settings: Settings = None,
     tier: Annotated[
-        Literal["valid", "train"], typer.Option("--tier", help="Held-out tiers belong to campaigns: heuresis test.")
+        str,
+        typer.Option("--tier", metavar="[valid|train]", help="Held-out tiers belong to campaigns: heuresis test."),
     ] = "valid",
     form: Annotated[TextOrJson, typer.Option("--format", help="json prints one object.")] = TextOrJson.TABLE,
     isolation: Isolation = "auto",
@@ -53,6 +57,8 @@ def evaluate(
     from heuresis.evaluators.catalog import load_problem
     from heuresis.evaluators.nouns import Status, Tier
 
+    if tier not in _TIERS:
+        raise ConfigError("--tier", "'valid' or 'train'", tier, "Held-out tiers are opened by: heuresis test ID.")
     given = read_pairs("--set", settings)
     loaded = load_problem(problem, given)
     program = files.read_program(file)
@@ -75,12 +81,17 @@ def evaluate(
 
 def _object(name: str, problem: Problem, program: Program, tier: str, seen: Evaluation) -> dict[str, object]:
     objective, score = problem.objectives[0], seen.score
+    scale = Scale.of_objective(objective)
+    low, high = ends(scale.interval(score)) if score else (None, None)
     return {
         "problem": name,
         "program": program.id,
         "tier": tier,
         "status": seen.status.value,
         "score": score.value if score else None,
+        "value": scale.value(score.value) if score else None,
+        "low": low,
+        "high": high,
         "standard_error": score.standard_error if score else None,
         "count": score.count if score else None,
         "objective": {"metric": objective.metric, "direction": objective.direction, "unit": objective.unit},
@@ -105,9 +116,12 @@ def _show(problem: Problem, file: str, program: Program, tier: str, seen: Evalua
     scale = Scale.of_objective(problem.objectives[0])
     say(f"{file} ({program.id[:8]}) on {problem.name}")
     if seen.score is None:
-        say(f"{seen.status.value}: {' '.join(seen.reason.split())}", "bold red")
+        first, _, rest = seen.reason.partition("\n")
+        say(f"{seen.status.value}: {first}", "bold red")
+        say(rest) if rest else None
     else:
-        say(f"{scale.metric} {scale.text(seen.score)}  ({tier_text(tier, seen.score.count)}; {scale.better})", "bold")
+        say(f"{scale.metric} {scale.full(tier, seen.score)}", "bold")
+        say(f"{MEANING}.", "dim")
         others = [f"{name} {number(value)}" for name, value in seen.metrics.items() if name != scale.metric]
         say(", ".join((*others, *(f"{name} {number(value)}" for name, value in seen.measures.items()))))
     if seen.quarantine:
@@ -115,12 +129,23 @@ def _show(problem: Problem, file: str, program: Program, tier: str, seen: Evalua
     tell_stamp(seen.self_reported)
     if seen.isolation:
         say(f"{seconds_text(seen.wall_seconds)} in the jail ({seen.isolation}), {counted(seen.calls, 'call')}")
+    _show_feedback(seen, tier)
     if seen.score is not None:
         _show_instances(seen, scale)
         for line in reference_rows(problem, given):
             say(f"published: {line.name} {scale.amount(line.value)} on {line.where}", "dim")
-    elif seen.feedback:
-        say(seen.feedback, "dim")
+
+
+def _show_feedback(seen: Evaluation, tier: str) -> None:
+    """The end of it: what the program printed; of a failure its traceback, on train what the problem says of it too."""
+    lines = seen.feedback.splitlines()
+    if not lines:
+        return
+    left_out = f", the last {_SHOWN_LINES} of {len(lines)} lines" if len(lines) > _SHOWN_LINES else ""
+    printed_only = tier == "valid" and seen.score is not None and not seen.self_reported
+    say(f"{'printed' if printed_only else 'feedback and what was printed'}{left_out}:", "dim")
+    for line in lines[-_SHOWN_LINES:]:
+        say(f"  {line}", "dim")
 
 
 def _show_instances(seen: Evaluation, scale: Scale) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from heuresis.cli.visible import visible
-from heuresis.errors import ConfigError, HeuresisError
+from heuresis.errors import ConfigError, HeuresisError, StoreDamaged
 
 
 class ExitCode(enum.IntEnum):
@@ -29,9 +29,9 @@ class ExitCode(enum.IntEnum):
     UNAVAILABLE = 3
     """A part of ours is gone (sandbox, disk); what was committed is kept."""
     PROGRAM_FAILED = 4
-    """The program that was to be judged has no score."""
+    """The program that was to be judged has no score; or a problem is not fit for a campaign."""
     DAMAGE = 5
-    """`store check` found something."""
+    """The store is damaged; or a stored verdict does not come out again."""
     INTERRUPTED = 130
     """Ctrl-C or SIGTERM."""
 
@@ -66,7 +66,7 @@ def _attempt(command: Callable[[], object]) -> int:
         return ExitCode.MISTAKE
     except HeuresisError as error:
         tell(str(error))
-        return ExitCode.MISTAKE if isinstance(error, ConfigError) else ExitCode.UNAVAILABLE
+        return _code_of(error)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return _bug()
@@ -74,6 +74,12 @@ def _attempt(command: Callable[[], object]) -> int:
         return ExitCode.UNAVAILABLE
     except Exception:  # a bug: whoever reads the traceback looks at it next
         return _bug()
+
+
+def _code_of(error: HeuresisError) -> ExitCode:
+    if isinstance(error, StoreDamaged):
+        return ExitCode.DAMAGE
+    return ExitCode.MISTAKE if isinstance(error, ConfigError) else ExitCode.UNAVAILABLE
 
 
 _EXPECTED = {
@@ -87,7 +93,8 @@ def _words(error: typer.TyperException) -> str:
     found: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()  # pydantic checks the values for typer
     kind = found[0].get("type", "") if len(found) == 1 else ""
     if kind not in _EXPECTED or not isinstance(error, typer.BadParameter) or error.param is None:
-        return error.format_message().replace("Value error, ", "")
+        text = error.format_message().replace("Value error, ", "")
+        return f"{text} Their names: heuresis problems." if text == "Missing argument 'PROBLEM'." else text
     expected = _EXPECTED[kind].format(**found[0].get("ctx", {}))
     return str(ConfigError(error.param.opts[0], expected, found[0]["input"]))
 

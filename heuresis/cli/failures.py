@@ -1,4 +1,4 @@
-"""`heuresis failures`: programs that have no score, and why."""
+"""`heuresis failures`: programs that failed, and why."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def failures(
     form: Formats = Format.TABLE,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """List the programs of a campaign that have no score, newest first, and why.
+    """List the programs of a campaign that failed, newest first, and why.
 
-    Some were never run: refused proposals may have no program at all.
+    Some were never run: refused proposals may have no program at all. Those that
+    were stopped early in a race have no score either, but have not failed.
     """
     with open_store(storage) as store:
         record = choose(store, campaign, named, tell=form is not Format.TABLE)
@@ -33,9 +34,10 @@ def failures(
 
         found = kinds(totals.by_status)
         parts = ", ".join(f"{kind.replace('_', ' ')} {number:,}" for kind, number in found.items())
-        without = f"{counted(sum(found.values()), 'program')} without a score"
-        say(f"{record.name}: {without}" + (f" ({parts})" if parts else ""), "bold")
-    print_rows(_COLUMNS, [_row(entry) for entry in entries], form, "Every program has a score.")
+        failed = f"{counted(sum(found.values()), 'program')} failed" + (f" ({parts})" if parts else "")
+        stopped = totals.by_status.get("stopped", 0)
+        say(f"{record.name}: {failed}" + (f"; {stopped:,} stopped early, which is no failure" * (stopped > 0)), "bold")
+    print_rows(_COLUMNS, [_row(entry) for entry in entries], form, "No program failed.")
 
 
 _COLUMNS = [

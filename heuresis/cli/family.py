@@ -9,7 +9,7 @@ import typer
 
 from heuresis.cli.options import DEFAULT_STORAGE, Format, Formats, OwnCampaign, Storage
 from heuresis.cli.output import Column, counted, print_rows, say
-from heuresis.cli.scale import Scale
+from heuresis.cli.scale import MEANING, Scale, ends
 from heuresis.cli.show import ProgramId
 from heuresis.cli.stores import open_store, short, tell_campaign
 
@@ -36,8 +36,11 @@ def lineage(
     if form is not Format.TABLE:
         print_rows(_columns(scale), [_row(one, entries[one.program], scale) for one in kin], form)
         return
+    say(f"{scale.metric}, {scale.better}", "bold")
+    say(f"{MEANING}.", "dim")
     for graph, one in tree(kin):
-        say(f"{graph} {_line(one, entries[one.program], scale)}", "bold" if one is kin[0] else None)
+        asked = "  <- this one" if one is kin[0] else ""
+        say(f"{graph} {_line(one, entries[one.program], scale)}{asked}", "bold" if asked else None)
     made = f"{counted(children, 'program')} {'was' if children == 1 else 'were'} made from it"
     say(f"{counted(len(kin) - 1, 'ancestor')}; {made}.", "dim")
 
@@ -49,7 +52,7 @@ def _scale(store: Store, entry: Entry) -> Scale:
 
 def _line(one: Kin, entry: Entry, scale: Scale) -> str:
     score = entry.evaluation.score
-    verdict = f"{scale.text(score)} (valid, {score.count})" if score else one.status.value
+    verdict = scale.compact("valid", score) if score else one.status.value
     seed = f" {entry.tags['seed']}" if "seed" in entry.tags else ""
     others = f" with {', '.join(short(other) for other in one.parents[1:])}" if len(one.parents) > 1 else ""
     return f"{short(one.program)}  {verdict}  {one.operator}{seed}{others}"
@@ -57,13 +60,16 @@ def _line(one: Kin, entry: Entry, scale: Scale) -> str:
 
 def _columns(scale: Scale) -> list[Column]:
     return [Column(key) for key in ("id", "generations_back", "operator", "parents", "status", scale.metric)] + [
-        Column(key) for key in ("standard_error", "count", "tier", "sequence")
+        Column(key) for key in ("standard_error", "low", "high", "count", "tier", "sequence")
     ]
 
 
 def _row(one: Kin, entry: Entry, scale: Scale) -> list[object]:
     score = entry.evaluation.score
-    verdict = (scale.value(score.value), score.standard_error, score.count) if score else (None, None, None)
+    verdict: tuple[object, ...] = (None,) * 5
+    if score:
+        around = ends(scale.interval(score))
+        verdict = (scale.value(score.value), score.standard_error, *around, score.count)
     parents = " ".join(one.parents)
     return [one.program, one.depth, one.operator, parents, one.status.value, *verdict, "valid", one.sequence]
 

@@ -33,7 +33,8 @@ def read_program(name: str) -> Program:
 
 def _bytes_of(path: Path) -> bytes:
     if path.is_dir():
-        raise ConfigError("FILE", "a Python file", f"the directory {path}", "Name a file in it.")
+        named = path if path.name.strip(".") else path.resolve()  # after `.` a full stop would be read as part of it
+        raise ConfigError("FILE", "a Python file", f"the directory {named}", "Name a file in it.")
     try:
         with path.open("rb") as file:
             return file.read(_MAX_BYTES + 1)

@@ -51,12 +51,14 @@ class Lines:
         self._board = board
         self._best = ""
         self._trouble = ""
+        self._seeds: tuple[str, ...] = ()
         self._next = 0.0
         self._said: tuple[object, ...] = ()
 
     def __enter__(self) -> Self:
         self._next = time.monotonic() + _LINE_SECONDS
         print(self._board.title, flush=True)
+        print(self._board.meaning, flush=True)
         print(warming(self._board), flush=True)
         return self
 
@@ -69,6 +71,9 @@ class Lines:
         if now.trouble and now.trouble != self._trouble:
             print(f"waiting: {visible(now.trouble)}", flush=True)
         self._trouble = now.trouble
+        if now.seeds and not self._seeds:
+            self._seeds = tuple(now.seeds)
+            print(f"judging the problem's seeds: {visible(', '.join(now.seeds))}", flush=True)
         moment = time.monotonic()
         if now.best_program == self._best and moment < self._next and not now.forced:
             return
@@ -90,18 +95,25 @@ def warming(board: Board) -> str:
 
 
 def line_of(board: Board, now: Progress) -> str:
-    failed = board.failures(now)
+    failed, count = board.failures(now), board.evaluations(now)
     parts = [
         f"{seconds_text(now.active_seconds):>7}",
-        f"{board.evaluations(now):>7} evaluations",
+        f"{count:>7} evaluation{'s' * (count != '1')}",
         f"{board.rate(now):>10}",
         f"best {board.best_id(now)} {board.best(now)}" if now.best_program else "no score yet",
+        f"stopped early {stopped}" if (stopped := board.stopped(now)) else "",
         f"failed {failed}" if failed != "none" else "",
+        _seeding(now),
         board.money(now),
         f"faults {board.faults(now)}" if now.faults else "",
         f"{seconds_text(now.seconds_left)} left" if now.seconds_left and not now.forced else "",
     ]
     return "  ".join(part for part in parts if part)
+
+
+def _seeding(now: Progress) -> str:
+    """Which seeds are at a referee; empty once the search itself is on."""
+    return f"judging seed{'s' * (len(now.seeds) != 1)} {visible(', '.join(now.seeds))}" if now.seeds else ""
 
 
 class Panel:
@@ -149,23 +161,25 @@ class Panel:
 
         title = Text(self._board.title, "bold", no_wrap=True, overflow="ellipsis")
         table = Table.grid(padding=(0, 2))
-        table.add_column(style="dim", no_wrap=True, min_width=len("evaluations"))
+        table.add_column(style="dim", no_wrap=True, min_width=len("stopped early"))
         table.add_column(no_wrap=True, overflow="ellipsis")
         for name, text in self._facts():
             table.add_row(name, Text(text, no_wrap=True, overflow="ellipsis"))
-        return Group(title, table)
+        return Group(title, Text(self._board.meaning, "dim", no_wrap=True, overflow="ellipsis"), table)
 
     def _facts(self) -> list[tuple[str, str]]:
         board, now = self._board, self._now
         if now is None:
             rows = [("", warming(board))]
         else:
-            best = f"{board.scale.metric} {board.best(now)}  {board.best_id(now)}"
+            best = f"{board.best(now)}  {board.best_id(now)}"
             rows = [
                 ("evaluations", f"{board.evaluations(now)}, {board.rate(now)}"),
+                ("", _seeding(now)),
                 ("best", best),
                 ("best seed", board.seed()),
                 ("published", board.published()),
+                ("stopped early", board.stopped(now)),
                 ("failed", board.failures(now)),
                 ("model", board.money(now)),
                 ("faults", board.faults(now)),

@@ -27,6 +27,10 @@ def formula(x):
     return 1.0 * x + 0.0
 \'\'\'
 
+# What has looked at nothing must score below what has: `heuresis problem check` plays these and much more.
+NO_OP = "def formula(x):\\n    return 0.0 * x\\n"
+RANDOM = "import numpy as np\\ndef formula(x):\\n    return np.random.default_rng(1).normal(size=len(x))\\n"
+
 
 class {name}(Problem):
     """Which formula is hidden behind the points?"""
@@ -34,17 +38,19 @@ class {name}(Problem):
     statement = "formula(x) receives points between -2 and 2 and returns one number per point: come close to the curve."
     entry_points = ("formula(x: float[n]) -> float[n]",)
     seeds = {{"line": LINE}}  # at least one program that works; the search starts from these
+    sentinels = {{"random": RANDOM, "no-op": NO_OP, "known good": LINE}}  # lowest first: heuresis problem check
     objectives = (Objective("mean_error", "min"),)  # a metric that `run` returns
     parameters = {{"points": 50}}  # heuresis run ... --set points=100
 
     def generate(self, tier, index, rng):
-        """One exam question: any object. Use `rng` for all that is random."""
-        return rng.uniform(-2, 2, self.set["points"])
+        """One exam question: any object. Use `rng` for all that is random. The shift tier asks further out."""
+        reach = 3 if tier == "shift" else 2
+        return rng.uniform(-reach, reach, self.set["points"])
 
     def run(self, program, x, exam):
         """Put the question to the program, which runs in its jail, and judge the answer here."""
         answer = finite_array(program.formula(x), x.shape, "formula")  # a wrong answer fails the program
-        wanted = 1.5 * np.sin(2 * x) + 0.5 * x
+        wanted = 1.5 * x + 1.0 + 0.5 * np.sin(3 * x)
         return Result({{"mean_error": float(np.abs(answer - wanted).mean())}})
 '''
 
@@ -72,5 +78,7 @@ def problem(
     target = f"{file}:{name}"
     say(f"Wrote {file}. Try it:")
     shell = Shell()
-    say(f"  {shell.command('run', target, '--minutes', '0.2')}")
+    say(f"  {shell.command('run', target, '--minutes', '1')}")
     say(f"  {shell.command('problems', target)}")
+    say("Before you pay for a search over a problem of yours:")
+    say(f"  {shell.command('problem', 'check', target)}")

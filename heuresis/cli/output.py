@@ -32,7 +32,7 @@ class Column:
     """One column of a listing."""
 
     key: str
-    """In JSON and CSV."""
+    """In JSON and CSV; empty: only in the table."""
     title: str = ""
     """In the table; empty: only in JSON and CSV."""
     show: Callable[[Any], str] = str
@@ -43,12 +43,14 @@ class Column:
 
 def print_rows(columns: Sequence[Column], rows: Sequence[Sequence[object]], form: Format, empty: str = "") -> None:
     """Rows in the order of the columns. `empty` is said instead of a table without rows."""
+    keys = [one.key for one in columns]
     if form is Format.JSON:
-        print_json([dict(zip([one.key for one in columns], row, strict=True)) for row in rows])
+        print_json([{key: cell for key, cell in zip(keys, row, strict=True) if key} for row in rows])
     elif form is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(one.key for one in columns)
-        writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
+        writer.writerow(filter(None, keys))
+        kept = ([cell for key, cell in zip(keys, row, strict=True) if key] for row in rows)
+        writer.writerows(["" if cell is None else cell for cell in row] for row in kept)
     elif rows:
         print_table(_table(columns, rows))
     else:
@@ -66,7 +68,7 @@ def print_json(value: object) -> None:
 
 def say(text: object = "", style: str | None = None) -> None:
     """A line for people; long ones are wrapped by the terminal, so that they can be copied."""
-    console().print(visible(str(text)), style=style, markup=False, soft_wrap=True)
+    console().print(visible(str(text)), style=style, soft_wrap=True)
 
 
 def remark(text: str) -> None:
@@ -127,4 +129,5 @@ def console() -> Console:
             raise BrokenPipeError
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_COLUMNS
-    return _Console(file=sys.stdout, width=width, highlight=False)
+    # Texts of programs and people stay as they are: no `:smile:` becomes a picture, no `[bold]` a style.
+    return _Console(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)

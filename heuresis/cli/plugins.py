@@ -41,7 +41,7 @@ def plugins(form: Formats = Format.TABLE) -> None:
         ]
         for one in seen
     ]
-    print_rows(columns, rows, form, "No installed package brings any.")
+    print_rows(columns, rows, form, "No installed package brings a problem, method, operator, model, jail or hook.")
     if form is Format.TABLE:
         tell_troubles([(one.plugin.name, one.trouble) for one in seen if one.trouble])
 

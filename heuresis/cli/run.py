@@ -67,6 +67,9 @@ Hooks = Annotated[
         "--hook", metavar="NAME", help="Told what happens: package.module:Name, path/to/file.py:Name; repeatable."
     ),
 ]
+NoRacing = Annotated[
+    bool, typer.Option("--no-racing", help="Let each program play all instances, however far behind it is.")
+]
 New = Annotated[str | None, typer.Option("--new", metavar="NAME", help="Start another campaign of this name.")]
 
 
@@ -79,7 +82,7 @@ def run(
     max_calls: MaxCalls = None, price: PriceText = None, stream: Stream = False, prompts: Prompts = None,
     concurrency: Concurrency = 8, call_seconds: CallSeconds = 300.0,
     storage: Storage = DEFAULT_STORAGE, device: Device = "auto", isolation: Isolation = "auto",
-    min_isolation: MinIsolation = "", unsafe_no_sandbox: UnsafeNoSandbox = False,
+    min_isolation: MinIsolation = "", unsafe_no_sandbox: UnsafeNoSandbox = False, no_racing: NoRacing = False,
 ) -> int:  # fmt: skip
     """Search for a better program. The same command goes on where it stopped.
 
@@ -110,6 +113,7 @@ def run(
         unsafe_no_sandbox,
         min_isolation=min_isolation,
         device=device,
+        racing=not no_racing,
         budget=given,
         asking=asking,
     )
@@ -123,6 +127,7 @@ def run(
 
 def search(campaign: Campaign, store: Store, workers: int, shell: Shell, hooks: Sequence[Hook] = ()) -> int:
     """Run the campaign and tell how it stands; the exit code comes back."""
+    from heuresis.agent.run import check_drivable
     from heuresis.cli import driving, summary
     from heuresis.library.planning import finished_already
 
@@ -132,6 +137,7 @@ def search(campaign: Campaign, store: Store, workers: int, shell: Shell, hooks: 
     if reason:
         say(f"Campaign {campaign.name} is finished: {reason}. Nothing was run; a larger budget goes on.", "bold")
     else:
+        check_drivable(store, campaign.name)  # before the display says that anything begins
         ran = driving.drive(campaign, store, workers, hooks)
         reason, record = ran.reason, store.campaign(campaign.name)
         if record is not None and ran.isolation != record.isolation:

@@ -46,7 +46,7 @@ def check(form: Formats = Format.TABLE) -> int:
     else:
         print_table(_table(standings))
         say(f"auto takes {jails[0].isolation}." if jails else "No jail holds here: see docs/sandbox.md.", "bold")
-        say("ms: from the start of a fresh program to its first answer, median. none: only with --unsafe-no-sandbox.")
+        say("ms: from the start of a fresh program to its first answer, median.")
     return ExitCode.OK if jails else ExitCode.UNAVAILABLE
 
 
@@ -61,6 +61,8 @@ def _table(standings: Sequence[Standing]) -> Table:
     for one in standings:
         ok = f"ok, as {one.isolation}" + (f": {one.how}" if one.how else "")
         here = ok if one.isolation else f"no: {one.trouble}"
+        if one.name == "none":
+            here = "no jail at all: only with --unsafe-no-sandbox"
         figure = "-" if one.milliseconds is None else f"{one.milliseconds:.1f}"
         table.add_row(*(Text(visible(text)) for text in (one.name, here, figure, one.covers, one.misses)))
     return table

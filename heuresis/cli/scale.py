@@ -1,4 +1,4 @@
-"""Scores as a person reads them: in the problem's own metric, direction and unit, with their standard error."""
+"""Scores as a person reads them: in the problem's own metric, direction and unit, with error and 95 % interval."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from heuresis.archive.records import CampaignRecord
+    from heuresis.evaluators.intervals import Interval
     from heuresis.evaluators.nouns import Score
     from heuresis.evaluators.problem import Objective
+
+MEANING = "±: one standard error over instances; [low, high]: 95 % interval (Student)"
+"""Said once above the figures."""
+NO_INTERVAL = "one instance, no interval"
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,54 @@ class Scale:
     def value(self, score: float) -> float:
         return self.sign * score + 0.0
 
+    @property
+    def title(self) -> str:
+        """Of a column whose cells leave the unit out."""
+        return f"{self.metric} [{self.unit}]" if self.unit else self.metric
+
     def text(self, score: Score) -> str:
-        """`0.713 % ± 0.021`."""
-        return self.measured(self.value(score.value), score.standard_error)
+        """`0.713 % ± 0.021`; of a single instance the value alone."""
+        return self._measured(score, self.unit)
+
+    def bare(self, score: Score) -> str:
+        """`0.713 ± 0.021`, for a column with the unit in its title."""
+        return self._measured(score, "")
 
     def measured(self, value: float, standard_error: float) -> str:
+        """`0.713 % ± 0.021`, of a value in the metric."""
         digits = places(standard_error)
         return f"{self.amount(value, digits)} ± {number(standard_error, digits)}"
+
+    def _measured(self, score: Score, unit: str) -> str:
+        digits = places(score.standard_error)
+        value = f"{number(self.value(score.value), digits)} {unit}".rstrip()
+        return f"{value} ± {number(score.standard_error, digits)}" if score.count > 1 else value
+
+    def interval(self, score: Score, comparisons: int = 1) -> Interval | None:
+        """95 %, in the metric; None for a single instance."""
+        from heuresis.evaluators.intervals import interval_or_none
+
+        return interval_or_none(self.value(score.value), score.standard_error, score.count, comparisons)
+
+    def around(self, score: Score, comparisons: int = 1) -> str:
+        """`[0.669, 0.757]`."""
+        return interval_text(self.interval(score, comparisons), score.standard_error)
+
+    def compact(self, tier: str, score: Score) -> str:
+        """`0.713 % ± 0.021 [0.669, 0.757] (valid, 20)`."""
+        return f"{self.text(score)} {self._place(tier, score)}"
+
+    def full(self, tier: str, score: Score) -> str:
+        """`0.713 % ± 0.021  (valid, 20 instances; 95 % [0.669, 0.757]; lower is better)`."""
+        around = f"{tier_text(tier, score.count)}; 95 % {self.around(score)}" if score.count > 1 else NO_INTERVAL
+        return f"{self.text(score)}  ({around if score.count > 1 else f'{tier}, {around}'}; {self.better})"
+
+    def brief(self, tier: str, score: Score) -> str:
+        """`0.713 % [0.669, 0.757] (valid, 20)`, for lines that have no room for the error too."""
+        return f"{self.amount(self.value(score.value), places(score.standard_error))} {self._place(tier, score)}"
+
+    def _place(self, tier: str, score: Score) -> str:
+        return f"{self.around(score)} ({tier}, {score.count})" if score.count > 1 else f"({tier}, {NO_INTERVAL})"
 
     def amount(self, value: float, digits: int | None = None) -> str:
         return f"{number(value, digits)} {self.unit}".rstrip()
@@ -59,6 +105,19 @@ def places(standard_error: float) -> int | None:
     if standard_error <= 0:
         return None
     return min(10, max(2, 1 - math.floor(math.log10(standard_error))))
+
+
+def interval_text(interval: Interval | None, standard_error: float, missing: str = NO_INTERVAL) -> str:
+    """`[0.669, 0.757]`, with the decimals of its standard error."""
+    if interval is None:
+        return missing
+    digits = places(standard_error)
+    return f"[{number(interval.low, digits)}, {number(interval.high, digits)}]"
+
+
+def ends(interval: Interval | None) -> tuple[float | None, float | None]:
+    """`low` and `high` of JSON and CSV."""
+    return (None, None) if interval is None else (interval.low, interval.high)
 
 
 def number(value: float, digits: int | None = None) -> str:

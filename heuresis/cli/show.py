@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from heuresis.cli import comparison
+from heuresis.cli.noise import noise_lines
 from heuresis.cli.options import DEFAULT_STORAGE, OwnCampaign, Storage, TextOrJson
 from heuresis.cli.output import console, counted, print_json, say
-from heuresis.cli.scale import Scale, number, seconds_text, tier_text
-from heuresis.cli.stamp import MEANING, stamp
+from heuresis.cli.scale import MEANING, Scale, ends, number, seconds_text
+from heuresis.cli.stamp import MEANING as STAMP_MEANING
+from heuresis.cli.stamp import stamp
 from heuresis.cli.stores import open_store, short, tell_campaign
 from heuresis.cli.visible import visible
 
 if TYPE_CHECKING:
+    from heuresis.agent.auditing.findings import Kept
+    from heuresis.archive.noise import Noise
     from heuresis.archive.records import CampaignRecord, Entry
     from heuresis.archive.store import Store
     from heuresis.program import Program
 
 ProgramId = Annotated[str, typer.Argument(metavar="ID", help="A program id, or 4 or more of its first digits.")]
+
+_SHOWN_FILES = 6
 
 
 def show(
@@ -30,22 +38,33 @@ def show(
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Show one program: verdict, origin, cost and code."""
+    from heuresis.archive.noise import noise_of
+
     with open_store(storage) as store:
         if code:
             print(store.program(program_id).text, end="")
             return
         entry = store.entry(campaign, program_id)
         tell_campaign(store, entry.campaign, program_id)
-        record = store.campaign(entry.campaign)
+        record, seen = store.campaign(entry.campaign), _audit(store, entry)
+        noise = noise_of(store, entry.campaign)
     assert record is not None
     if form is TextOrJson.JSON:
-        print_json(_object(entry, Scale.of(record)))
+        print_json(_object(entry, Scale.of(record), seen))
     else:
-        _show(entry, record)
+        _show(entry, record, seen, noise)
 
 
-def _object(entry: Entry, scale: Scale) -> dict[str, object]:
+def _audit(store: Store, entry: Entry) -> Kept | None:
+    """The last audit of the program in its campaign."""
+    from heuresis.agent.auditing.findings import kept
+
+    return kept(store.events(entry.campaign), _program(entry).id)
+
+
+def _object(entry: Entry, scale: Scale, audit: Kept | None) -> dict[str, object]:
     seen, made, score, program = entry.evaluation, entry.proposal, entry.evaluation.score, _program(entry)
+    low, high = ends(scale.interval(score)) if score else (None, None)
     return {
         "id": program.id,
         "campaign": entry.campaign,
@@ -59,11 +78,15 @@ def _object(entry: Entry, scale: Scale) -> dict[str, object]:
         "status": seen.status.value,
         "reason": seen.reason,
         "quarantine": seen.quarantine,
+        "audit": None if audit is None else dataclasses.asdict(audit),
         "self_reported": seen.self_reported,
         "metric": scale.metric,
         "value": scale.value(score.value) if score else None,
         "standard_error": score.standard_error if score else None,
+        "low": low,
+        "high": high,
         "count": score.count if score else None,
+        "bound": scale.value(entry.rank) if entry.rank is not None else None,
         "tier": "valid",
         "metrics": dict(seen.metrics),
         "measures": dict(seen.measures),
@@ -79,10 +102,10 @@ def _object(entry: Entry, scale: Scale) -> dict[str, object]:
     }
 
 
-def _show(entry: Entry, record: CampaignRecord) -> None:
+def _show(entry: Entry, record: CampaignRecord, audit: Kept | None, noise: Noise | None) -> None:
     program = _program(entry)
     say(program.id, "bold")
-    for name, text in _facts(entry, record):
+    for name, text in [*_facts(entry, record, audit), ("noise", _noise(noise, record))]:
         if text:
             say(f"{name:<10}{text}")
     for path, source in program.files.items():
@@ -91,12 +114,15 @@ def _show(entry: Entry, record: CampaignRecord) -> None:
         print_code(source, "python")
 
 
-def _facts(entry: Entry, record: CampaignRecord) -> list[tuple[str, str]]:
+def _noise(noise: Noise | None, record: CampaignRecord) -> str:
+    return " ".join(noise_lines(noise, Scale.of(record))) if noise else ""
+
+
+def _facts(entry: Entry, record: CampaignRecord, audit: Kept | None) -> list[tuple[str, str]]:
     seen, made, scale = entry.evaluation, entry.proposal, Scale.of(record)
     verdict = seen.status.value
     if seen.score is not None:
-        verdict = f"{scale.metric} {scale.text(seen.score)}  ({tier_text('valid', seen.score.count)}; {scale.better})"
-        verdict += stamp(seen.self_reported)
+        verdict = f"{scale.metric} {scale.full('valid', seen.score)}{stamp(seen.self_reported)}"
     cost = f"{seconds_text(seen.wall_seconds)} in the jail, {seconds_text(seen.cpu_seconds)} CPU"
     cost += f", {counted(seen.calls, 'call')}"
     if made.cost.model_calls:
@@ -107,7 +133,9 @@ def _facts(entry: Entry, record: CampaignRecord) -> list[tuple[str, str]]:
         ("verdict", verdict),
         ("reason", seen.reason),
         ("distrust", seen.quarantine or ""),
-        ("stamp", MEANING if seen.self_reported else ""),
+        ("meaning", MEANING if seen.score and seen.score.count > 1 else ""),
+        ("audited", "" if audit is None else _findings(audit)),
+        ("stamp", STAMP_MEANING if seen.self_reported else ""),
         ("metrics", _numbers({n: v for n, v in seen.metrics.items() if n != scale.metric})),
         ("measures", _numbers(dict(seen.measures))),
         ("idea", made.idea),
@@ -115,11 +143,25 @@ def _facts(entry: Entry, record: CampaignRecord) -> list[tuple[str, str]]:
         ("parents", ", ".join(short(one) for one in made.parents)),
         ("cost", cost + (" (verdict reused, not paid again)" if entry.reused else "")),
         ("jail", seen.isolation),
+        ("files", _artifacts(entry)),
     ]
+
+
+def _findings(audit: Kept) -> str:
+    """`2 findings: ...`."""
+    count = counted(len(audit.findings), "finding")
+    return count + "".join(f"; {one.kind.value}: {one.text}" for one in audit.findings)
 
 
 def _numbers(values: dict[str, float]) -> str:
     return ", ".join(f"{name} {number(value)}" for name, value in values.items())
+
+
+def _artifacts(entry: Entry) -> str:
+    """What the problem kept of this program, and how to get it; empty without any."""
+    kept = [f"{row.tier.value}-{row.index}/{name}" for row in entry.evaluation.results for name in row.result.artifacts]
+    more = f" and {len(kept) - _SHOWN_FILES} more" if len(kept) > _SHOWN_FILES else ""
+    return f"{', '.join(kept[:_SHOWN_FILES])}{more}: in artifacts/ of `heuresis export ID -o DIR`" if kept else ""
 
 
 def _program(entry: Entry) -> Program:
@@ -140,20 +182,24 @@ def print_code(text: str, language: str) -> None:
 
 
 def diff(
-    old: ProgramId,
-    new: ProgramId,
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A program id, or 4 or more of its first digits.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Another one.")],
     form: Annotated[TextOrJson, typer.Option("--format", help="json prints one object.")] = TextOrJson.TABLE,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Show how two programs differ, in code and in score."""
     with open_store(storage) as store:
         left, right = store.program(old), store.program(new)
-        compared = _compared(store, left.id, right.id)
+        pair = comparison.pair_of(store, left.id, right.id)
     text = _unified(left, right)
     if form is TextOrJson.JSON:
+        compared = comparison.pair_object(pair) if pair else None
         print_json({"from": left.id, "to": right.id, "compared": compared, "diff": text})
         return
-    say(compared or "No instances in common to compare them on.", "dim")
+    if pair is None:
+        say("No instances in common to compare them on.", "dim")
+    else:
+        comparison.tell_pair(pair, left.id, right.id)
     print_code(text or "(the same text)\n", "diff")
 
 
@@ -166,25 +212,3 @@ def _unified(left: Program, right: Program) -> str:
         for line in difflib.unified_diff(before, after, *names):
             parts.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(parts)
-
-
-def _compared(store: Store, left: str, right: str) -> str:
-    """The paired difference of their verdicts in one campaign, in words; empty when there is none."""
-    from heuresis.agent.judging import campaign_of
-    from heuresis.cli.comparison import difference, gain_text
-    from heuresis.errors import ConfigError
-
-    for record in reversed(store.campaigns()):
-        try:
-            first, second = store.entry(record.name, left).evaluation, store.entry(record.name, right).evaluation
-            problem = campaign_of(record).problem
-        except ConfigError:  # not both in this campaign, or its problem file is gone
-            continue
-        if first.score and second.score:
-            scale = Scale.of_objective(problem.objectives[0])
-            found = difference(problem, second, first)
-            return (
-                f"{scale.metric} {scale.text(first.score)} -> {scale.text(second.score)} ({record.name}): "
-                f"{gain_text(scale, found)} ({tier_text('valid', found.count)}, paired)"
-            )
-    return ""

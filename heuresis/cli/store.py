@@ -8,7 +8,7 @@ import typer
 
 from heuresis.cli.exits import ExitCode
 from heuresis.cli.options import DEFAULT_STORAGE, Storage
-from heuresis.cli.output import say
+from heuresis.cli.output import counted, say
 from heuresis.cli.stores import choose, open_store
 
 app = typer.Typer(no_args_is_help=True, help="Look after the store.")
@@ -38,7 +38,7 @@ def check(
     for sentence in found:
         say(sentence, "red")
     if found:
-        say(f"{path}: {len(found)} problems. Keep a copy of the file before anything else.", "bold")
+        say(f"{path}: {counted(len(found), 'problem')}. Keep a copy of the file before anything else.", "bold")
         return ExitCode.DAMAGE
     say(f"{path}: sound{f' (campaign {campaign})' if campaign else ''}.")
     return ExitCode.OK

@@ -28,8 +28,10 @@ def open_store(storage: str, *, create: bool = False) -> Store:
     return Store.open(storage, create=create)
 
 
-def choose(store: Store, name: str | None, also: str | None = None, *, tell: bool = True) -> CampaignRecord:
-    """The campaign named (as an argument, or `also` by option), or the newest.
+def choose(
+    store: Store, name: str | None, also: str | None = None, *, tell: bool = True, begun: bool = False
+) -> CampaignRecord:
+    """The campaign named (as an argument, or `also` by option), or the newest; `begun`: of those that hold a program.
 
     Which one it took is said on stderr where there are several.
     """
@@ -40,6 +42,8 @@ def choose(store: Store, name: str | None, also: str | None = None, *, tell: boo
     if not records:
         raise ConfigError("storage", "a store with a campaign", f"{store.path}, which has none", "Start: heuresis run.")
     if name is None:
+        if begun:
+            records = [one for one in records if store.totals(one.name).briefs] or records
         if tell and len(records) > 1:
             remark(f"campaign {records[-1].name}, the newest of {len(records)} (another: give its name)")
         return records[-1]

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from heuresis.cli.board import seed_entries
+from heuresis.cli.browse import tell_quarantine
 from heuresis.cli.ledger import usd
 from heuresis.cli.model_options import model_words
+from heuresis.cli.noise import tell_noise
 from heuresis.cli.options import Format
 from heuresis.cli.output import Column, counted, print_rows, say
 from heuresis.cli.references import reference_rows
-from heuresis.cli.scale import Scale, number, seconds_text, tier_text
+from heuresis.cli.scale import MEANING, Scale, number, seconds_text, tier_text
 from heuresis.cli.stamp import tell_stamp
 from heuresis.cli.stores import Shell, short, unique
 from heuresis.library.defaults import DEFAULT_METHOD, DEFAULT_WITH_MODEL
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 _ALIGNED = 100
 """Characters up to which remarks beside commands stand in one column."""
 
-Row = tuple[str, str, str, str]
-"""What, who, value, on which instances."""
+Row = tuple[str, str, str, str, str]
+"""What, who, value, its interval, on which instances."""
 
 
 def print_totals(campaign: Campaign, store: Store, shell: Shell) -> None:
@@ -43,9 +45,14 @@ def print_totals(campaign: Campaign, store: Store, shell: Shell) -> None:
     rest = f" ({', '.join(skipped)})" if skipped else ""
     done = f"{counted(totals.evaluated, 'evaluation')} in {seconds_text(totals.active_seconds)}"
     say(f"{done}; {counted(totals.entries, 'program')} proposed{rest}.")
+    stopped = totals.by_status.get(Status.STOPPED.value, 0)
+    if stopped:
+        say(f"{stopped:,} stopped early, since they were clearly behind.")
     if failed:
         share = f"{100 * failed / max(totals.entries, 1):.1f} %"
-        say(f"{share} of the programs had no score ({failed:,}): {shell.command('failures', campaign.name)}")
+        say(f"{share} of the programs failed ({failed:,}): {shell.command('failures', campaign.name)}")
+    tell_noise(store, campaign.name, Scale.of_objective(campaign.problem.objectives[0]))
+    tell_quarantine(store.quarantined(campaign.name), shell, campaign.name)
     if totals.calls:
         faults = counted(sum(totals.faults.values()), "fault")
         say(f"{counted(totals.calls, 'call')} to the model, {faults}; {totals.tokens:,} tokens, {usd(totals.usd)}.")
@@ -58,11 +65,14 @@ def print_standing(campaign: Campaign, store: Store, between: Sequence[Row] = ()
     """
     scale = Scale.of_objective(campaign.problem.objectives[0])
     best = next(iter(store.top(campaign.name, 1)), None)
-    rows = [*_found(best, scale), *(between or _seeds(campaign, store, scale)), *_published(campaign, scale)]
+    rows = [*_found(best, scale), *(between or _seeds(campaign, store, scale))]
+    rows += _published(campaign, scale) if rows else []
     say()
+    say(f"{MEANING}; {scale.better}.", "dim")
     tell_stamp(campaign.problem.self_reported)
     columns = [Column("what", " "), Column("who", "program"), Column("value", scale.metric, right=True)]
-    print_rows([*columns, Column("where", "on", cut=True)], rows, Format.TABLE, "No program has a score yet.")
+    columns += [Column("interval", "95 %"), Column("where", "on", cut=True)]
+    print_rows(columns, rows, Format.TABLE, "No program has a score yet.")
     return best.proposal.program.id if best and best.proposal.program else ""
 
 
@@ -72,7 +82,7 @@ def _found(best: Entry | None, scale: Scale) -> list[Row]:
     score = best.evaluation.score
     exam = tier_text("valid", score.count)
     seed = f" = {best.tags['seed']}" if "seed" in best.tags else ""
-    return [("best found", short(best.proposal.program.id) + seed, scale.text(score), exam)]
+    return [("best found", short(best.proposal.program.id) + seed, scale.text(score), scale.around(score), exam)]
 
 
 def _seeds(campaign: Campaign, store: Store, scale: Scale) -> list[Row]:
@@ -80,13 +90,13 @@ def _seeds(campaign: Campaign, store: Store, scale: Scale) -> list[Row]:
     for name, entry in seed_entries(campaign, store):
         score = entry.evaluation.score
         if score is not None:
-            rows.append(("seed", name, scale.text(score), tier_text("valid", score.count)))
+            rows.append(("seed", name, scale.text(score), scale.around(score), tier_text("valid", score.count)))
     return rows
 
 
 def _published(campaign: Campaign, scale: Scale) -> list[Row]:
     rows = reference_rows(campaign.problem, campaign.settings)
-    return [("published", one.name, scale.amount(one.value), one.where) for one in rows]
+    return [("published", one.name, scale.amount(one.value), "", one.where) for one in rows]
 
 
 def print_next(commands: Sequence[tuple[str, str]]) -> None:
@@ -102,7 +112,7 @@ def next_commands(
     campaign: Campaign, store: Store, shell: Shell, best: str, *, held_out: bool
 ) -> list[tuple[str, str]]:
     """Three things worth doing now; `held_out`: the held-out tiers were opened already."""
-    from heuresis.agent.judging import HELD_OUT
+    from heuresis.evaluators.nouns import HELD_OUT
 
     longer = shell.command(*run_words(campaign, larger(campaign.budget)))
     if not best:
@@ -110,12 +120,14 @@ def next_commands(
     prefix = unique(store, best)
     whose = ("--campaign", campaign.name) if len(store.campaigns_with(best)) > 1 else ()
     closed = any(campaign.problem.tier_size(tier) for tier in HELD_OUT) and not held_out
-    second = ("test", "held-out instances") if closed else ("lineage", "how it came about")
-    return [
-        (shell.command("show", prefix, *whose), "the best program"),
-        (shell.command(second[0], prefix, *whose), second[1]),
-        (longer, "go on"),
-    ]
+    if campaign.problem.one_task:  # test would tell nothing new: it is the task that was searched on
+        second = shell.command("export", prefix, "-o", f"{campaign.problem.name}-{prefix}", *whose)
+        purpose = "take it home, with what the problem kept of it"
+    elif closed:
+        second, purpose = shell.command("test", prefix, *whose), "held-out instances"
+    else:
+        second, purpose = shell.command("lineage", prefix, *whose), "how it came about"
+    return [(shell.command("show", prefix, *whose), "the best program"), (second, purpose), (longer, "go on")]
 
 
 def run_words(campaign: Campaign, budget: Budget) -> list[str]:
@@ -139,6 +151,8 @@ def run_words(campaign: Campaign, budget: Budget) -> list[str]:
         words += ["--isolation", campaign.isolation]
     if campaign.allow_none:
         words += ["--unsafe-no-sandbox"]
+    if not campaign.racing:
+        words += ["--no-racing"]
     from heuresis.agent.budget import OPTIONS
 
     for key, value in budget.as_json().items():

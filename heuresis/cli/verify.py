@@ -46,7 +46,8 @@ def verify(
 
 def _tell(program: str, done: Verification) -> None:
     if not done.differences:
-        played = f"{counted(len(done.rows), 'instance')} and the score"
+        rest = "and the score" if done.stored.score else "before it was stopped"
+        played = f"{counted(len(done.rows), 'instance')} {rest}"
         what = played if done.rows else f"its end ({done.stored.status.value})"
         say(f"{short(program)}: {what} came out as stored, to the last bit.", "bold")
         return

@@ -38,7 +38,7 @@ class Archive:
         return tuple(record.name for record in self._store.campaigns())
 
     def best(self, problem: ProblemLike | None = None, *, campaign: str | None = None) -> Found:
-        """The program with the best score, of equals the first. Raises ConfigError when there is none."""
+        """The program that ranks first, of equals the first. Raises ConfigError when there is none."""
         found = self.top(1, problem, campaign)
         if not found:
             whose = campaign or problem or "this store"
@@ -47,14 +47,14 @@ class Archive:
 
     @in_python()
     def top(self, count: int = 10, problem: ProblemLike | None = None, campaign: str | None = None) -> list[Found]:
-        """The best programs, each once, best first; fewer where there are fewer."""
+        """The best programs by rank (see `Found.bound`), each once, best first; fewer where there are fewer."""
         if type(count) is not int or count < 1:
             raise ConfigError("count", "a whole number above 0", count)
         ranked = []
         for record in self._chosen(problem, campaign):
             for entry in self._store.top(record.name, count):
-                if entry.evaluation.score is not None and entry.proposal.program is not None:
-                    ranked.append((-entry.evaluation.score.value, entry.sequence, record, entry))
+                if entry.rank is not None and entry.proposal.program is not None:
+                    ranked.append((-entry.rank, entry.sequence, record, entry))
         ranked.sort(key=lambda row: row[:2])
         first = {row[3].proposal.program: row for row in reversed(ranked)}
         kept = [row for row in ranked if first[row[3].proposal.program] is row][:count]

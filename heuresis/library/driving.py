@@ -29,7 +29,10 @@ def drive(
 ) -> Ran:
     """Run until the budget is spent or `stop` is set; `watch` sees every moment. Raises like `run_campaign`."""
     dispatch, ran = Dispatch(hooks, store), None
-    dispatch.started(Running(campaign.name, campaign.problem_name, campaign.method_name, stop))
+    if hooks:
+        known = Archive(store).top(1, campaign=campaign.name) if store.campaign(campaign.name) else []
+        best = known[0] if known else None
+        dispatch.started(Running(campaign.name, campaign.problem_name, campaign.method_name, stop, best))
 
     def observe(now: Progress) -> None:
         dispatch.progressed(now)

@@ -13,7 +13,8 @@ from heuresis.archive.records import CampaignRecord, Entry
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
 from heuresis.evaluators.catalog import problem_class
-from heuresis.evaluators.nouns import Status
+from heuresis.evaluators.intervals import Interval, interval_or_none
+from heuresis.evaluators.nouns import Status, Tier
 from heuresis.evaluators.problem import Objective, Problem
 from heuresis.library.arguments import check_flags
 from heuresis.library.mistakes import check_started, in_python
@@ -51,6 +52,9 @@ class Found:
     standard_error: float | None
     count: int
     """Instances behind the value."""
+    bound: float | None = field(compare=False)
+    """What it ranks by: it is better than this with 95 % confidence (one-sided). None unless it ranks: it has a score,
+    is not in quarantine, and this is the program's latest verdict in its campaign."""
     metrics: Mapping[str, float] = field(compare=False)
     measures: Mapping[str, float] = field(compare=False)
     operator: str
@@ -72,8 +76,29 @@ class Found:
     _entry: Entry = field(repr=False, compare=False)
     _store: Store = field(repr=False, compare=False)
 
+    @property
+    def tier(self) -> str:
+        """Of its value, always: selection stands on this one."""
+        return Tier.VALID.value
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % around `value` (Student), with `low` and `high`; None without a value or for a single instance."""
+        if self.value is None or self.standard_error is None:
+            return None
+        return interval_or_none(self.value, self.standard_error, self.count)
+
+    def _told(self) -> str:
+        """`error 0.713 [0.669, 0.757] (valid, 20)`."""
+        if self.value is None:
+            return self.status.value
+        around = self.interval
+        place = f"({self.tier}, one instance)" if around is None else f"[{around.low:.6g}, {around.high:.6g}]"
+        text = f"{self.metric} {self.value:.6g} {self.unit}".rstrip()
+        return f"{text} {place}" + (f" ({self.tier}, {self.count})" if around else "")
+
     def __repr__(self) -> str:
-        value = f"{self.metric} {self.value:.6g} {self.unit}".rstrip() if self.value is not None else self.status.value
+        value = self._told()
         return f"<Found {self.id[:_ID] or '(no program)'} of {self.campaign}: {value}>"
 
     @cached_property
@@ -159,6 +184,7 @@ def found_of(store: Store, record: CampaignRecord, entry: Entry) -> Found:
         value=None if score is None else objective.sign * score.value + 0.0,
         standard_error=None if score is None else score.standard_error,
         count=0 if score is None else score.count,
+        bound=None if entry.rank is None else objective.sign * entry.rank + 0.0,
         metrics=MappingProxyType(dict(seen.metrics)),
         measures=MappingProxyType(dict(seen.measures)),
         operator=made.operator,

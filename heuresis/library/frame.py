@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _COLUMNS = (
-    "sequence", "campaign", "problem", "id", "status", "metric", "unit", "value", "standard_error", "count", "operator",
-    "parents", "idea", "reason", "cost_usd", "tokens", "isolation", "quarantine", "self_reported", "code",
+    "sequence", "campaign", "problem", "id", "status", "metric", "unit", "value", "standard_error", "low", "high",
+    "tier", "count", "bound", "operator", "parents", "idea", "reason", "cost_usd", "tokens", "isolation", "quarantine",
+    "self_reported", "code",
 )  # fmt: skip
 
 
@@ -31,7 +32,9 @@ def dataframe(entries: Iterable[Found]) -> DataFrame:
 
 
 def _row(one: Found) -> dict[str, object]:
-    row: dict[str, object] = {name: getattr(one, name) for name in _COLUMNS}
+    ends = one.interval
+    row: dict[str, object] = {"low": ends.low if ends else None, "high": ends.high if ends else None}
+    row = {name: row[name] if name in row else getattr(one, name) for name in _COLUMNS}
     row["status"] = one.status.value
     row |= {f"metric.{name}": value for name, value in one.metrics.items()}
     return row | {f"measure.{name}": value for name, value in one.measures.items()}

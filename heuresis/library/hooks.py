@@ -38,6 +38,8 @@ class Running:
     problem: str
     method: str
     _stop: threading.Event = field(repr=False, compare=False)
+    best: Found | None = None
+    """The best program that the campaign has already; None for one that is new."""
 
     def stop(self) -> None:
         """Ask for a clean end; everything judged is kept, and the same call goes on later."""
@@ -53,10 +55,12 @@ class Hook:
 
     All methods of all hooks of a run are called one after another on one thread that is not the search's. What is
     raised there is logged once per hook and method, kept as an event of the campaign, and ends nothing.
+    Where nothing is left to run, because the campaign's limits are spent, no method is called.
     """
 
     def started(self, running: Running) -> None:
-        """The search begins. `running.stop()` asks for its end, now or later."""
+        """The search begins, or goes on: `running.best` is what it has found before. `running.stop()` asks for its end,
+        now or later."""
 
     def judged(self, found: Found) -> None:
         """A verdict is committed: once for each, in commit order, failures too. None is left out while the run goes on,

@@ -53,6 +53,7 @@ def run(
     min_isolation: str = "",
     device: str = "auto",
     unsafe_no_sandbox: bool = False,
+    racing: bool = True,
 ) -> Ran:
     """Search for a better program. The same call goes on where it stopped, as `heuresis run` does.
 
@@ -80,6 +81,7 @@ def run(
       workers: referees, by default one per core. hooks: objects of classes derived from `heuresis.Hook`.
       isolation: the kind of jail. min_isolation: take no weaker one. unsafe_no_sandbox: where no jail works, run
       programs WITHOUT one. device: for problems that want a GPU: auto, cpu, cuda:N or GPU-UUID.
+      racing: whether programs that are clearly behind are stopped early (docs/problems.md).
 
     Ctrl-C, and a hook's `running.stop()`, end it cleanly: everything judged is kept. After Ctrl-C KeyboardInterrupt is
     raised once that is done; a second one does not wait. On another thread than the main one there is no Ctrl-C.
@@ -89,7 +91,7 @@ def run(
     """
     check_started("run")
     check_whole("seed", seed)
-    check_flags(stream=stream, unsafe_no_sandbox=unsafe_no_sandbox)
+    check_flags(stream=stream, unsafe_no_sandbox=unsafe_no_sandbox, racing=racing)
     observers = checked_hooks(hooks)
     budget = Budget(evaluations, minutes, target, patience, max_usd, max_tokens, max_calls)
     asking = asking_of(model, api_base, price, stream, concurrency, call_seconds, prompts)
@@ -107,6 +109,7 @@ def run(
             unsafe_no_sandbox,
             min_isolation=min_isolation,
             device=device,
+            racing=racing,
             budget=budget,
             asking=asking,
         )

@@ -18,14 +18,15 @@ from heuresis.agent.bench import Bench
 from heuresis.agent.campaign import Campaign
 from heuresis.agent.fixed import ADD, TOLD
 from heuresis.agent.loop import Loop
+from heuresis.agent.measuring import MEASURING
 from heuresis.agent.progress import Tracker
 from heuresis.agent.protocols import Turn
 from heuresis.agent.run import begun
+from heuresis.agent.suspicion import Watch
 from heuresis.agent.syntax_normal import normal_hash
 from heuresis.archive.records import Brief, Entry, Proposal
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError, Unavailable
-from heuresis.evaluators import jobs
 from heuresis.evaluators.nouns import Evaluation, Status
 from heuresis.library import planning
 from heuresis.library.archive import Archive
@@ -80,10 +81,11 @@ class Search:
         min_isolation: str = "",
         device: str = "auto",
         unsafe_no_sandbox: bool = False,
+        racing: bool = True,
     ) -> None:
         check_started("Search")
         check_whole("seed", seed)
-        check_flags(unsafe_no_sandbox=unsafe_no_sandbox)
+        check_flags(unsafe_no_sandbox=unsafe_no_sandbox, racing=racing)
         sides = checked_workers(workers)
         own = texts("settings", settings), texts("method_settings", method_settings)
         self._campaign = planning.checked(
@@ -97,6 +99,7 @@ class Search:
                 unsafe_no_sandbox,
                 min_isolation=min_isolation,
                 device=device,
+                racing=racing,
             )
         )
         self.finished = ""
@@ -123,6 +126,7 @@ class Search:
         self._seeds = loop.prepare()
         self._bench = Bench(self._campaign, now.record, self._store)
         self._tracker = Tracker(self._campaign, self._store, self._name)
+        self._watch = Watch(self._store, self._name, self._campaign.problem)
         self._marks: Mapping[str, object] = msgspec.json.decode(self._store.marks(self._name) or b"{}")
 
     @property
@@ -142,31 +146,51 @@ class Search:
     @in_python()
     def ask(self) -> Question | None:
         """What to build on next. None while the method waits for open questions, and when `finished` says why."""
+        while (brief := self._next()) is not None:
+            if brief.operator not in MEASURING:
+                return self._question(brief)
+            self._measure(brief)
+        return None
+
+    def _next(self) -> Brief | None:
+        """The next brief, committed: the method's, which somebody outside answers, or one to measure again."""
         with self._lock:
             self._check_open()
             self.finished = ""
             number = self._store.totals(self._name).briefs
-            step = self._bench.step(number, self._marks, list(self._in_flight.values()), self._seeds)
+            step = self._bench.next(number, self._marks, list(self._in_flight.values()), self._seeds)
             if isinstance(step.action, Turn):
                 if step.action is Turn.DONE or not self._in_flight:
                     self.finished = "the method has nothing left to try"
                 return None
+            own = step.action.operator in MEASURING
             with self._store.transaction(durable=False) as transaction:
-                brief = transaction.add_brief(self._name, replace(step.action, operator=TOLD))
+                brief = transaction.add_brief(self._name, step.action if own else replace(step.action, operator=TOLD))
                 transaction.set_marks(self._name, msgspec.json.encode(step.marks))
-            self._marks = step.marks
+            self._marks, self._in_flight[brief.number] = step.marks, brief
+            return brief
+
+    def _measure(self, brief: Brief) -> None:
+        """A program of the elite is played on fresh instances; other threads go on meanwhile."""
+        proposal = Proposal(self._bench.memory.program(brief.parents[0]), brief.operator)
+        with self._lock, self._store.transaction(durable=False) as transaction:
+            transaction.add_proposal(self._name, brief.number, 0, proposal)
+        self._judge(brief, proposal)
+
+    def _question(self, brief: Brief) -> Question:
+        with self._lock:
             question = question_of(self._campaign, self._record, self._store, self._bench.memory, brief, self._token)
-            self._open[brief.number], self._in_flight[brief.number] = question, brief
+            self._open[brief.number] = question
             return question
 
     @in_python()
     def tell(self, question: Question, source: Source, idea: str = "") -> Found:
         """Judge the program that answers the question; its verdict is committed and comes back.
 
-        A program that fails, or is refused before it runs, comes back with its status and reason. One that the campaign
-        has judged already is not judged again. Raises ConfigError for a question that is not open, and Unavailable when
-        a part of ours stays gone, or the search is closed meanwhile: then the program is kept, and judged when the
-        campaign goes on.
+        A program that fails, is refused before it runs, or is stopped because it is clearly behind (`racing`), comes
+        back with its status and reason. One that the campaign has judged already is not judged again. Raises
+        ConfigError for a question that is not open, and Unavailable when a part of ours stays gone, or the search is
+        closed meanwhile: then the program is kept, and judged when the campaign goes on.
         """
         program = program_of(source)
         with self._lock:
@@ -252,29 +276,32 @@ class Search:
         program = proposal.program
         if program is None or proposal.refusal:
             refused = Evaluation(Status.REFUSED, None, reason=proposal.refusal, stage="proposal")
-            return self._commit(brief, refused, "", False, started)
-        key = self._bench.key(program)
+            return self._commit(brief, proposal, refused, "", False, started)
+        key = self._bench.key(program, brief)
+        race = f"{key} {brief.bar}"
         with self._lock:
             self._check_going()
             known = self._store.reusable(key, self._name)
-            twin = self._judging.get(key)
+            twin = self._judging.get(race)
             if known is None and twin is None:
-                job = jobs.Job(dict(program.files), bar=self._tracker.best_score)
-                self._judging[key] = self._pool.submit(job)
-            future = self._judging.get(key)
+                self._judging[race] = self._pool.submit(self._bench.job(brief, program, self._tracker.best_score))
+            future = self._judging.get(race)
         try:
-            evaluation = known if known is not None or future is None else future.result()
+            evaluation = self._bench.verdict(brief, program, future.result()) if future and known is None else known
         except BaseException:  # the caller looks at it; the program is kept, and judged when the campaign goes on
             with self._lock:
-                self._judging.pop(key, None)
+                self._judging.pop(race, None)
             raise
         assert evaluation is not None
-        return self._commit(brief, evaluation, key, known is not None or twin is not None, started)
+        return self._commit(brief, proposal, evaluation, key, known is not None or twin is not None, started)
 
-    def _commit(self, brief: Brief, evaluation: Evaluation, key: str, reused: bool, started: float) -> Found:
+    def _commit(
+        self, brief: Brief, proposal: Proposal, judged: Evaluation, key: str, reused: bool, started: float
+    ) -> Found:
         """The verdict and the end of its brief, in one durable transaction."""
         with self._lock:
             self._check_going()
+            evaluation = self._watch.seen(proposal, judged, reused=reused)
             with self._store.transaction(durable=True) as transaction:
                 seconds = time.monotonic() - started
                 entry: Entry = transaction.add_verdict(
@@ -282,7 +309,7 @@ class Search:
                 )
                 transaction.add_active(self._name, self._tracker.unsaved_seconds())
                 transaction.close_brief(self._name, brief.number)
-            self._judging.pop(key, None)
+            self._judging.pop(f"{key} {brief.bar}", None)
             self._in_flight.pop(brief.number, None)
             self._bench.memory.forget()
             self._tracker.committed([entry])

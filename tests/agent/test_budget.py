@@ -31,6 +31,14 @@ def test_each_limit_ends_the_campaign_in_words(budget, totals, best, since, word
     assert (words in reason) if words else reason == ""
 
 
+def test_minutes_that_were_passed_are_told_beside_those_that_were_asked_for():
+    # The budget ends what is begun; what was being judged then took 12 s more: 30 + 12 = 42 s = 0.7 minutes
+    assert Budget(minutes=0.5).spent(Totals(active_seconds=42), None, 1.0, 0) == (
+        "budget of 0.5 minutes spent, 0.7 used"
+    )
+    assert Budget(minutes=0.5).spent(Totals(active_seconds=31), None, 1.0, 0) == "budget of 0.5 minutes spent"
+
+
 @pytest.mark.parametrize("key", ["evaluations", "minutes", "patience"])
 def test_a_budget_of_nothing_is_a_mistake(key):
     with pytest.raises(ConfigError, match=f"--{key}"):

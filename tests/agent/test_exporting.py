@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -179,6 +180,39 @@ def test_what_a_model_wrote_is_told_as_data_and_its_prompt_only_by_its_hash(tiny
     assert (told["model"], told["idea"]) == ("some/model", idea)
     assert "\\| \\`x\\` \\<script\\> \\# A heading" in readme
     assert not any(b"the whole prompt" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_of_one_task_nothing_is_said_that_holds_for_samples_only(tmp_path):
+    kept = exports.campaign(tmp_path, f"{exports.FIXTURES}/one_task.py:OneTask", 1)
+    exported(kept, tmp_path / "out", unverified=True)
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert "one and the same task" in readme
+    assert not [word for word in ("optimistic", "never seen", "never opened", "of their own") if word in readme]
+    assert "| test | - | - | - | - | the same task |" in readme
+    rows = [line for line in readme.splitlines() if line.startswith(("- Archimedes", "- Egypt"))]
+    assert rows == [
+        "- Archimedes: 0.0013, by hand (same task), Measurement of a Circle",
+        "- Egypt: 0.0189, by hand (same task), Rhind papyrus",
+    ]
+
+
+def test_figures_have_the_digits_that_their_standard_error_leaves_them(tiny, tmp_path):
+    score = Score(-1.58172543, 0.0224612, 20)
+    rounded = replace(tiny.entry, evaluation=replace(tiny.entry.evaluation, score=score))
+    exported(replace(tiny, entry=rounded), tmp_path / "out", unverified=True)
+    exported(replace(tiny, entry=rounded), tmp_path / "rule.py", unverified=True, single_file=True)
+    readme = (tmp_path / "out" / "README.md").read_text()
+    # Two digits of the error are its third decimal, and all other figures of the row have as many.
+    assert "error 1.582 ± 0.022 (valid, 20 instances" in readme
+    assert re.search(r"\| valid \| 20 \| 1\.582 \| 0\.022 \| 1\.5\d\d to 1\.6\d\d \|", readme)
+    assert "# valid: 1.582 ± 0.022, 20 instances\n" in (tmp_path / "rule.py").read_text()
+    assert "USD" not in readme
+
+
+def test_a_name_with_underscores_is_told_as_it_is(tiny, tmp_path):
+    named = replace(tiny, record=replace(tiny.record, method="online_bin_packing-genetic"))
+    exported(named, tmp_path / "out", unverified=True)
+    assert "| method | online_bin_packing-genetic |" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_a_score_that_cannot_be_made_again_is_not_exported(tiny, tmp_path):

@@ -17,7 +17,7 @@ from heuresis.agent.methods.meta_agent import MetaAgent
 from heuresis.agent.methods.random import Random
 from heuresis.agent.methods.sequential import Sequential
 from heuresis.agent.protocols import Method, Turn
-from heuresis.archive.populations import apply
+from heuresis.archive.populations import Best, apply
 from heuresis.archive.records import Brief, Entry, Member, Proposal
 from heuresis.errors import ConfigError
 from heuresis.evaluators.nouns import Evaluation, InstanceResult, Result, Score, Status, Tier
@@ -54,7 +54,7 @@ class Desk:
     entries: int = 0
 
     def __post_init__(self) -> None:
-        self.folded = {population.name: {} for population in self.method.populations()}
+        self.folded = {population.name: {} for population in (Best(), *self.method.populations())}
         for program in SEEDS:
             self._judge(program, Brief("seed"))
 
@@ -91,7 +91,7 @@ class Desk:
         self.programs[program.id] = program
         self.entries += 1
         entry = Entry(self.entries, "campaign", 0, 0, Proposal(program, brief.operator), judged(program), brief.tags)
-        for population in self.method.populations():
+        for population in (Best(), *self.method.populations()):
             apply(self.folded[population.name], population.place(self.folded[population.name], entry)[1])
 
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heuresis.archive.check import check
-from heuresis.archive.records import Brief
+from heuresis.archive.records import REMEASURE, Brief, Proposal
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
 from heuresis.evaluators.nouns import Status
@@ -120,7 +120,7 @@ def test_no_number_of_a_verdict_can_be_changed_unseen(tmp_path_factory, tamper_a
     steps=st.lists(
         st.tuples(
             st.integers(0, 6),
-            st.sampled_from(["new", "new", "reused", "failed", "quarantine", "release"]),
+            st.sampled_from(["new", "new", "reused", "failed", "measured", "fell", "quarantine", "release"]),
             st.sampled_from([{}, {"island": 0}, {"island": 1, "reset": True}]),
         ),
         max_size=25,
@@ -142,6 +142,13 @@ def step(store, make, value, kind, tags) -> None:
         make.add(store, value, key=f"k{value}", **tags)
     elif kind == "reused" and (evaluation := store.reusable(f"k{value}")) is not None:
         make.add(store, value, evaluation, key=f"k{value}", reused=True, **tags)
+    elif kind in ("measured", "fell"):
+        with store.transaction(durable=True) as transaction:
+            brief = transaction.add_brief("packing", Brief(REMEASURE))
+            transaction.add_proposal("packing", brief.number, 0, Proposal(make.program(value), REMEASURE))
+            verdict = make.failed() if kind == "fell" else make.scored(value - 1.5)
+            transaction.add_verdict("packing", brief.number, 0, verdict)
+            transaction.close_brief("packing", brief.number)
     elif kind in ("quarantine", "release"):
         with store.transaction(durable=True) as transaction:
             brief = transaction.add_brief("packing", Brief("mutate"))

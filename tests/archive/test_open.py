@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from heuresis.archive.check import check
+from heuresis.archive.leases import owner
 from heuresis.archive.store import Store
-from heuresis.errors import ConfigError, Unavailable
+from heuresis.errors import ConfigError, StoreDamaged, Unavailable
 
 
 def refused(url: str, match: str, *, create: bool = True) -> None:
@@ -66,7 +67,7 @@ def test_an_empty_file_is_what_a_killed_start_leaves(path):
     Store.open(f"sqlite:///{path}").close()
 
 
-@pytest.mark.parametrize("version", ["0", "4", "x"])
+@pytest.mark.parametrize("version", ["0", "5", "x"])
 def test_a_store_of_another_version_is_refused(path, tamper, version):
     Store.open(f"sqlite:///{path}").close()
     tamper(f"UPDATE meta SET value = '{version}'")
@@ -121,6 +122,41 @@ def test_a_damaged_file_is_told_in_a_sentence(store, path, make):
             file.write(b"\xff" * 2048)
     with pytest.raises(ConfigError, match="a sound store"), Store.open(f"sqlite:///{path}") as again:
         list(again.entries("packing"))
+
+
+def spoil(path):
+    """Overwrite the first page of a table that nothing reads when a store is opened."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'event'").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+
+
+def test_a_damaged_file_is_found_before_anything_is_written_to_it(store, path, make):
+    for value in range(50):
+        make.add(store, float(value), length=5000)
+    store.look_over()
+    store.close()
+    spoil(path)
+    before = path.read_bytes()
+    with Store.open(f"sqlite:///{path}") as again:
+        again.look_over(at_most_bytes=1000)  # a larger file is not looked at
+        with pytest.raises(StoreDamaged, match=r"a sound store, got .*Nothing was written"):
+            again.look_over(at_most_bytes=path.stat().st_size)
+    assert path.read_bytes() == before
+
+
+def test_whether_a_campaign_is_free_is_asked_without_taking_it(store, path):
+    store.check_free("packing")
+    store.acquire("packing", owner(), 60.0)
+    with Store.open(f"sqlite:///{path}") as other, pytest.raises(ConfigError, match="that nobody is running"):
+        other.check_free("packing")
+    with pytest.raises(ConfigError, match="a campaign of this store"):
+        store.check_free("nothing")
 
 
 def test_a_lock_that_is_never_given_back_is_told_in_a_sentence(path, make):

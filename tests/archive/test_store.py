@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from heuresis.archive.check import check
-from heuresis.archive.records import Brief, Lesson, Proposal
+from heuresis.archive.records import Brief, Lesson, Looker, Proposal
 from heuresis.archive.store import Store
 from heuresis.errors import ConfigError
 from heuresis.evaluators.nouns import Status, Tier
@@ -227,7 +227,7 @@ def test_notes_events_and_looks_come_back(store, make):
         note = transaction.add_note("packing", 0, 0, Lesson("short bins first", (identity,)))
         assert transaction.add_note("packing", 0, 0, Lesson("another text")).number == note.number
         transaction.add_event("packing", "paused", {"why": "budget"})
-        transaction.add_look("packing", identity, Tier.TEST, 40, seen, "key")
+        transaction.add_look("packing", identity, Tier.TEST, 40, seen, Looker("ada", "engine", "1843-07-10T00:00:00"))
         transaction.add_look("packing", identity, Tier.SHIFT, 10)
     assert [(note.text, note.programs) for note in store.notes("packing")] == [("short bins first", (identity,))]
     assert [(event.kind, event.payload) for event in store.events("packing")] == [("paused", {"why": "budget"})]
@@ -235,7 +235,7 @@ def test_notes_events_and_looks_come_back(store, make):
         (Tier.TEST, 40, seen),
         (Tier.SHIFT, 10, None),
     ]
-    assert store.reusable("key") == seen
+    assert [look.by for look in store.looks("packing")] == [Looker("ada", "engine", "1843-07-10T00:00:00"), Looker()]
     assert store.totals("packing").evaluated == 1
     assert check(store) == []
 

@@ -13,16 +13,20 @@ import pytest
 from heuresis.agent.budget import Budget
 from heuresis.agent.campaign import Campaign
 from heuresis.agent.fixed import admit_seeds
+from heuresis.agent.looking import Ledger
 from heuresis.agent.progress import Progress
 from heuresis.archive.store import Store
 from heuresis.cli.board import Board
 from heuresis.cli.demo import _next
-from heuresis.cli.held_out import Exam, ExamRow, print_exam
+from heuresis.cli.exam import print_exam
+from heuresis.cli.held_out import Exam, ExamRow
 from heuresis.cli.live import Lines
 from heuresis.cli.options import Format
 from heuresis.cli.output import console, counted
 from heuresis.cli.summary import print_next
 from heuresis.evaluators.nouns import Evaluation, Status
+
+NOISY = f"{Path(__file__).parents[1] / 'fixtures' / 'noisy.py'}:Noisy"
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def test_failures_are_listed_newest_first_with_their_reasons(failing: Any, comma
     assert [row["operator"] for row in rows[:2]] == ["add", "add"]
     assert len(failing.json("failures", "-n", "1")) == 1
     table = command("failures", cwd=failing.folder).stdout
-    assert f"{len(rows)} programs without a score" in table
+    assert f"{len(rows)} programs failed" in table
     assert rows[1]["id"][:8] in table
 
 
@@ -60,7 +64,7 @@ def test_the_summary_counts_what_was_proposed_and_names_the_list(failing: Any, c
     assert "102 evaluations in" in said
     assert "102 programs proposed" in said
     count = len(failing.json("failures"))
-    assert f"{100 * count / 102:.1f} % of the programs had no score ({count}): " in said
+    assert f"{100 * count / 102:.1f} % of the programs failed ({count}): " in said
     assert "failures Tiny-genetic" in said
 
 
@@ -116,6 +120,45 @@ def test_an_exam_of_a_seed_says_that_it_is_one(tiny: str, capsys: pytest.Capture
     problem = Campaign(tiny).problem
     verdict = Evaluation(Status.CRASHED, None, reason="for brevity")
     for who in ("zero", "0abc8ac0"):
-        row = ExamRow("test", who, 64 * "0", True, verdict, "", None)
-        print_exam(Exam(problem, "c", [row], {}, 0), Format.TABLE)
+        row = ExamRow("test", who, 64 * "0", True, verdict)
+        print_exam(Exam(problem, "c", [row], Ledger([], {})), Format.TABLE)
         assert ("zero is a seed of the problem" in capsys.readouterr().out) == (who == "zero")
+
+
+@pytest.fixture(scope="module")
+def raced(tmp_path_factory: pytest.TempPathFactory, command: Any) -> Path:
+    """A folder with a short search in which programs were stopped early, and the same search without races."""
+    folder = tmp_path_factory.mktemp("raced")
+    search = ("run", NOISY, "--method", "random", "--evaluations", "20", "--workers", "1")
+    for words in ((), ("--no-racing", "--new", "alone")):
+        done = command(*search, *words, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        (folder / f"{len(words)}.txt").write_text(done.stdout)
+    return folder
+
+
+def test_programs_that_were_stopped_early_are_counted_apart_from_failures(raced: Path, command: Any) -> None:
+    with Store.open(f"sqlite:///{raced / 'heuresis.db'}") as store:
+        count = store.totals("Noisy-random").by_status["stopped"]
+        stopped = [one for one in store.entries("Noisy-random") if one.evaluation.status is Status.STOPPED]
+    assert f"{count:,} stopped early, since they were clearly behind." in (raced / "0.txt").read_text()
+    assert f"stopped early {count}" in (raced / "0.txt").read_text()
+    assert "stopped early" not in (raced / "3.txt").read_text()
+    listed = command("failures", "Noisy-random", cwd=raced).stdout
+    assert f"; {count} stopped early, which is no failure" in listed
+    assert "behind the incumbent" not in listed
+    program = stopped[0].proposal.program
+    assert program is not None
+    shown = command("show", program.id, "--campaign", "Noisy-random", cwd=raced).stdout
+    assert f"reason    {stopped[0].evaluation.reason}" in shown
+    verified = command("verify", program.id, "--campaign", "Noisy-random", cwd=raced)
+    assert verified.returncode == 0
+    assert f"{len(stopped[0].evaluation.results)} instances before it was stopped came out as stored" in verified.stdout
+
+
+def test_a_campaign_that_was_begun_without_races_goes_on_only_without(raced: Path, command: Any) -> None:
+    words = ("run", NOISY, "--method", "random", "--name", "alone", "--evaluations", "21")
+    refused = command(*words, cwd=raced)
+    assert refused.returncode == 2
+    assert "racing" in refused.stderr
+    assert command(*words, "--no-racing", cwd=raced).returncode == 0

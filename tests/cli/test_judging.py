@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from heuresis.agent.campaign import Campaign
+from heuresis.agent.judging import add_program
+from heuresis.archive.store import Store
+from heuresis.cli.stores import choose
+from heuresis.program import Program
 
 GOOD = "def guess(x):\n    return 3.0 * x + 1.0\n"
 FIRST_FIT = "import numpy as np\ndef priority(item, bins):\n    return np.zeros(len(bins))\n"
@@ -57,6 +64,11 @@ def test_a_program_that_fails_ends_with_4_and_its_reason(
     assert f"{status}: " in table.stdout
 
 
+def test_what_a_program_prints_is_shown(tmp_path: Path, command: Any, tiny: str) -> None:
+    (tmp_path / "talks.py").write_text("def guess(x):\n    print('I was asked')\n    return 3.0 * x\n")
+    assert "printed:\n  I was asked\n" in command("evaluate", tiny, "talks.py", cwd=tmp_path).stdout
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("rule", "file", "percent"),
@@ -80,9 +92,29 @@ def test_classic_rules_reach_their_published_values(
 def test_a_program_of_ones_own_enters_the_campaign(own: Any, command: Any) -> None:
     done = command("add", "-", "--idea", "I looked", cwd=own.folder, text=GOOD)
     assert done.returncode == 0, done.stderr
-    assert "Rank 1 of the campaign" in done.stdout
+    assert re.search(r"Rank 1 of \d+ verdicts with a score", done.stdout)
     shown = own.json("show", done.stdout.split()[0])
     assert (shown["operator"], shown["idea"], shown["campaign"]) == ("add", "I looked", "Tiny-genetic")
+
+
+def test_without_a_name_a_program_enters_the_newest_campaign_that_has_begun(own: Any, tiny: str) -> None:
+    with Store.open(f"sqlite:///{own.folder / 'heuresis.db'}") as store:
+        Campaign(tiny, name="never-seeded").open(store)
+        assert choose(store, None, tell=False).name == "never-seeded"
+        assert choose(store, None, tell=False, begun=True).name == "Tiny-genetic"
+
+
+def test_the_same_program_is_added_once(own: Any) -> None:
+    broken, good = Program.of("def guess(x):\n    return None\n"), Program.of(GOOD)
+    with Store.open(f"sqlite:///{own.folder / 'heuresis.db'}") as store:
+        record = store.campaign("Tiny-genetic")
+        before = store.totals(record.name).entries
+        failed, scored = add_program(store, record, broken, ""), add_program(store, record, good, "mine")
+        again = [add_program(store, record, broken, ""), add_program(store, record, good, "mine")]
+        assert [(one.sequence, one.reused) for one in again] == [(failed.sequence, True), (scored.sequence, True)]
+        assert store.totals(record.name).entries == before + 2
+        add_program(store, record, good, "another reason")  # what is new is the idea, and it is kept
+        assert store.totals(record.name).entries == before + 3
 
 
 def test_a_program_of_ones_own_that_fails_is_kept_with_its_reason(own: Any, command: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ FILES = {
     "raises.py": "raise ValueError('boo')\n",
     "empty.py": "",
     "text.db": "no database\n",
+    "name.json": '{"instances": [{"name": "a"}]}',
     "set.json": '{"instances": [{"capacity": 10, "items": [11]}]}',
 }
 
@@ -46,7 +48,12 @@ MISTAKES = [
     ("evaluate online_bin_packing folder", "the directory folder"),
     ("evaluate online_bin_packing rul.py", "Did you mean rule.py?"),
     ("evaluate online_bin_packing binary.py", "binary"),
-    ("evaluate online_bin_packing rule.py --tier test", "'valid', 'train'"),
+    ("evaluate online_bin_packing rule.py --tier test", "'valid' or 'train', got test. Held-out tiers are opened by"),
+    ("evaluate online_bin_packing .", "mistakes"),
+    ("evaluate online_bin_packing rule.py --set instances=name.json", "'capacity' and 'items', got one with 'name'."),
+    ("run", "Missing argument 'PROBLEM'. Their names: heuresis problems."),
+    ("run online_bin_packing --minutes -1", "--minutes: expected a number above 0, got -1."),
+    ("diff 0000", "'NEW'"),
     ("evaluate online_bin_packing rule.py --set instances=none.json", "none.json"),
     ("evaluate online_bin_packing rule.py --set instances=set.json", "instances[0].items[0]"),
     ("top", "`heuresis run` makes one"),
@@ -92,6 +99,7 @@ def test_a_mistake_ends_with_2_and_one_sentence_and_makes_nothing(
         ("top nowhere", "Tiny-genetic"),
         ("show zzzz", "hex digits"),
         ("show 000", "4 to 64 hex digits"),
+        ("show ''", "got ''."),
         ("show 00000000", "`heuresis top` lists the best"),
         ("diff 00000000 11111111", "a program of this store"),
         ("store check nowhere", "Tiny-genetic"),
@@ -101,7 +109,7 @@ def test_a_mistake_ends_with_2_and_one_sentence_and_makes_nothing(
 def test_a_mistake_about_a_store_ends_with_2_and_one_sentence(
     line: str, told: str, campaign: Any, command: Any
 ) -> None:
-    done = command(*line.split(), cwd=campaign.folder)
+    done = command(*shlex.split(line), cwd=campaign.folder)
     assert done.returncode == 2
     assert is_a_sentence(done), done.stderr
     assert told in done.stderr

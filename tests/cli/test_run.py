@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,10 +45,11 @@ def interrupted(
 
 
 def test_a_run_that_is_no_terminal_prints_lines_and_ends_with_a_table_and_three_commands(campaign: Any) -> None:
-    assert re.search(r"\d+ of 100 evaluations .* best [0-9a-f]{8} .* ± .* \(valid, 4\)", campaign.printed)
+    assert re.search(r"\d+ of 100 evaluations .* best [0-9a-f]{8} .* \[.*, .*\] \(valid, 4\)", campaign.printed)
     assert "Finished: budget of 100 evaluations spent." in campaign.printed
-    assert re.search(rf"best found +{campaign.best[:8]}.* valid, 8 instances", campaign.printed)
-    assert re.search(r"seed +zero .* valid, 4 instances", campaign.printed)
+    assert re.search(rf"best found +{campaign.best[:8]}.* valid, \d+ instances", campaign.printed)
+    assert "Noise floor" in campaign.printed
+    assert re.search(r"seed +zero .* valid, \d+ instances", campaign.printed)
     assert "\x1b" not in campaign.printed
     assert "warming up\n" in campaign.printed  # nothing is compiled for it
     assert len(campaign.printed.partition("Next:\n")[2].splitlines()) == 3
@@ -105,6 +107,40 @@ def test_after_kill_9_the_same_command_goes_on(tmp_path: Path, start: Start, com
     assert done.returncode == 0, done.stderr
     assert evaluations(command, tmp_path) == wanted
     assert "sound" in command("store", "check", cwd=tmp_path).stdout
+
+
+def test_a_second_run_of_a_campaign_is_refused_before_it_says_that_it_begins(
+    tmp_path: Path, start: Start, command: Any, tiny: str
+) -> None:
+    with start(["run", tiny, *FAR], tmp_path) as first:
+        until_evaluations(first, 3)
+        second = command("run", tiny, *FAR, cwd=tmp_path)
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=60)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert "a campaign that nobody is running" in second.stderr
+
+
+def test_a_damaged_store_is_not_written_to_and_ends_with_5(own: Any, command: Any, tiny: str) -> None:
+    store = own.folder / "heuresis.db"
+    with sqlite3.connect(store) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'event'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with store.open("r+b") as file:  # a table that neither `run` nor `doctor` reads
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    before = store.read_bytes()
+    done = command("run", tiny, "--evaluations", "200", "--workers", "1", cwd=own.folder)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert re.fullmatch(r"error: storage: expected a sound store, got .* Nothing was written.*\n", done.stderr)
+    assert store.read_bytes() == before
+    looked = command("doctor", "--format", "json", cwd=own.folder)
+    assert [row["verdict"] for row in json.loads(looked.stdout) if row["what"] == "storage"] == ["bad"]
+    checked = command("store", "check", cwd=own.folder)
+    assert checked.returncode == 5
+    assert "1 problem." in checked.stdout or " problems." in checked.stdout
 
 
 def test_changed_settings_are_told_with_old_and_new_and_a_way_out(campaign: Any, command: Any, tiny: str) -> None:

@@ -14,10 +14,11 @@ from heuresis.archive import codec
 from heuresis.archive.store import Store
 from heuresis.evaluators.catalog import load_problem
 from heuresis.program import Program
-from tests.cases import often
+from tests.fixtures.cases import often
 
 EVALUATION = (
-    "(SELECT evaluation_id FROM entry WHERE program_id = (SELECT id FROM program WHERE hash = :program) LIMIT 1)"
+    "(SELECT evaluation_id FROM entry WHERE program_id = (SELECT id FROM program WHERE hash = :program)"
+    " ORDER BY sequence DESC LIMIT 1)"
 )
 Edit = Callable[[sqlite3.Connection, bytes], object]
 
@@ -62,6 +63,10 @@ EDITS = {
     ),
     "what it is ranked by": (
         update("UPDATE entry SET score = 1.0 WHERE program_id = (SELECT id FROM program WHERE hash = :program)"),
+        "ranked by",
+    ),
+    "its rank": (
+        update("UPDATE entry SET rank = rank + 1 WHERE program_id = (SELECT id FROM program WHERE hash = :program)"),
         "ranked by",
     ),
     "a metric over all instances": (numbers("evaluation", f"id = {EVALUATION}"), "error"),

@@ -10,6 +10,7 @@ from heuresis.evaluators.checks import real_array
 from heuresis.evaluators.nouns import Status, Tier
 from heuresis.evaluators.problem import Invalid, Objective, Problem, Result
 from heuresis.evaluators.referee import Referee
+from heuresis.evaluators.tiers import PUBLIC_SECRET
 from heuresis.program import Limits, Program
 from heuresis.sandbox.worker import open_worker
 
@@ -146,9 +147,9 @@ def test_what_beats_the_best_one_known_is_played_on_fresh_instances_and_only_tha
     program = Program.of(GOOD)
     base = referee.judge(program)
     assert base.score.count == 4
-    below = referee.judge(program, bar=base.score.value)
+    below = referee.judge(program, champion=base.score.value)
     assert below.results == base.results
-    above = referee.judge(program, bar=-100.0)
+    above = referee.judge(program, champion=-100.0)
     assert above.score.count == Quick.promotions[-1]
     assert above.results[: len(base.results)] == base.results
     rows = [(row.tier, row.index) for row in above.results]
@@ -158,7 +159,7 @@ def test_what_beats_the_best_one_known_is_played_on_fresh_instances_and_only_tha
 def test_a_lucky_champion_falls_back_below_the_bar_at_its_first_promotion(referee):
     lucky = "def guess(x):\n    return 3.0 * x + (1.0 if x in {values!r} else 0.0)\n"
     values = [referee._instance(Tier.VALID, index) for index in range(4)]
-    verdict = referee.judge(Program.of(lucky.format(values=values)), bar=-0.5)
+    verdict = referee.judge(Program.of(lucky.format(values=values)), champion=-0.5)
     assert verdict.score.count == Quick.promotions[0]
     assert verdict.score.value <= -0.5
 
@@ -181,6 +182,30 @@ def test_a_failure_on_a_secret_instance_carries_nothing_out(referee, way):
     assert feedback.split() == [str(x) for x in train]
     held_out = referee.examine(Program.of(text), Tier.TEST, range(2))
     assert held_out.reason.endswith("(details withheld)")
+
+
+def test_what_a_program_prints_is_told_where_everybody_can_draw_the_same_instances(referee):
+    program = Program.of("def guess(x):\n    print('saw', x)\n    return 1.0\n")
+    public = Referee(Quick(), referee.worker, PUBLIC_SECRET).examine(program, Tier.VALID, range(2))
+    assert public.feedback.count("saw") == 2
+    assert "guessed" not in public.feedback
+    secret = referee.examine(program, Tier.VALID, range(2))  # as when a campaign's verdict is made again
+    assert secret.feedback == ""
+
+
+def test_a_module_that_is_not_there_is_told_once_and_with_what_there_is(referee):
+    seen = referee.judge(Program.of("import no_such_package\ndef guess(x):\n    return 1.0\n"))
+    first, *rest = seen.reason.splitlines()
+    assert first == (
+        "could not be loaded: ModuleNotFoundError: No module named 'no_such_package'. "
+        "It may import the standard library and numpy, nothing else"
+    )
+    assert [line.strip() for line in rest] == [
+        'File "/tmp/program/program.py", line 1, in <module>',
+        "import no_such_package",
+    ]
+    late = referee.judge(Program.of("def guess(x):\n    import no_such_package\n"))
+    assert "It may import the standard library and numpy, nothing else" in late.reason
 
 
 def test_what_a_program_used_while_it_was_loaded_is_counted(referee):

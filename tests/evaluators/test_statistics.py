@@ -91,3 +91,9 @@ def test_a_score_is_finite(value):
 
 def test_a_perfect_score_has_no_negative_zero():
     assert math.copysign(1.0, Score(-0.0, 0.0, 1).value) == 1.0
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    result = Result({"error": np.float64(0.5), "bins": 3}, {"share": np.float64(0.25)})
+    assert [type(value) for value in (*result.metrics.values(), *result.measures.values())] == [float, int, float]
+    assert Result({"error": 0.5}).metrics == {"error": 0.5}

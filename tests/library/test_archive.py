@@ -29,7 +29,7 @@ def test_all_ways_to_name_the_campaign_lead_to_the_same_program(store, tiny):
 
 def test_top_gives_each_program_once_best_first(store):
     top = store.top(5)
-    assert [one.value for one in top] == sorted(one.value for one in top)
+    assert [one.bound for one in top] == sorted(one.bound for one in top)  # an error: lower is better
     assert len({one.id for one in top}) == len(top) == 5
 
 

@@ -64,6 +64,16 @@ def test_a_hook_is_told_of_every_verdict_in_commit_order(tiny, url):
     assert seen.threads == {"heuresis-hooks"}
 
 
+def test_a_hook_is_told_what_a_campaign_that_goes_on_has_found_already(tiny, url):
+    first, second, third = Seen(), Seen(), Seen()
+    before = search(tiny, url, first)
+    search(tiny, url, second, evaluations=16)
+    assert first.running.best is None
+    assert second.running.best == before.best
+    search(tiny, url, third, evaluations=16)  # nothing is left to run
+    assert third.calls == []
+
+
 @pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt])
 def test_a_hook_that_raises_is_told_once_and_ends_nothing(tiny, url, caplog, kind):
     class Bad(heuresis.Hook):

@@ -149,7 +149,7 @@ def test_help_tells_every_argument():
     ("arguments", "sentence"),
     [
         ({"evaluations": 0}, "evaluations: expected a number above 0, got 0"),
-        ({"minutes": -1.0}, "minutes: expected a number above 0, got -1.0"),
+        ({"minutes": -1.0}, "minutes: expected a number above 0, got -1"),
         ({"evaluations": "many"}, "evaluations: expected a whole number above 0, got many"),
         ({"evaluations": True}, "evaluations: expected a whole number above 0, got True"),
         ({"patience": 2.5}, "patience: expected a whole number above 0, got 2.5"),

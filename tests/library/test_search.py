@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +33,7 @@ def line(slope: float, start: float = 1.0) -> str:
 def test_a_question_names_its_parents_and_a_told_program_gets_its_verdict(url, tiny):
     with heuresis.Search(tiny, storage=url, workers=1) as search:
         question = search.ask()
-        assert question.number == 2
+        assert question.number == 4  # after two seeds and the two briefs of the noise pilot
         found = search.tell(question, line(3.0), idea="the line itself")
         assert (found.value, found.idea, found.operator) == (0.0, "the line itself", "told")
         assert found.parents == tuple(one.id for one in question.parents)
@@ -60,6 +61,24 @@ def test_the_method_goes_on_from_what_was_told(url, tiny):
         told = {search.tell(search.ask(), line(2.0 + 0.1 * n)).id for n in range(12)}
         asked = {parent.id for n in range(12) if (question := search.ask()) for parent in question.parents}
     assert told & asked
+
+
+def test_the_elite_is_measured_again_between_two_questions(url, tiny):
+    with heuresis.Search(tiny, storage=url, workers=1) as search:
+        numbers = []
+        for n in range(12):
+            question = search.ask()
+            numbers.append(question.number)
+            search.tell(question, line(1.0 + 0.1 * n))
+        name = search.campaign
+    assert numbers == [number for number in range(4, 17) if number != 12]
+    with Store.open(url) as store:
+        entry = store.verdict_of(name, 12, 0)
+        assert entry.proposal.operator == "remeasure"
+        assert entry.evaluation.score.count == sum(map(int, entry.tags["plays"].split("+")))
+        assert check(store) == []
+        replay_campaign(store, store.campaign(name), "again")
+        assert store.log("again") == store.log(name)
 
 
 def test_programs_that_cannot_run_are_refused_with_a_reason(url, tiny):
@@ -93,7 +112,7 @@ def test_several_questions_may_be_open_and_told_from_several_threads(url, tiny):
             thread.join()
     with Store.open(url) as store:
         assert check(store) == []
-        entries = list(store.entries("Tiny-genetic"))[2:]
+        entries = list(store.entries("Tiny-genetic"))[4:]  # after the seeds and the noise pilot
         assert sorted(one.brief for one in entries) == [one.number for one in questions]
         assert sum(one.reused for one in entries) == 3
 
@@ -106,7 +125,7 @@ def test_a_program_without_a_question_is_judged_and_a_dropped_question_is_closed
     with Store.open(url) as store:
         assert store.open_briefs("Tiny-genetic") == []
         assert check(store) == []
-        assert left.number == 4
+        assert left.number == 6
 
 
 @pytest.mark.slow
@@ -129,7 +148,10 @@ def test_killed_between_ask_and_tell_the_campaign_goes_on(url, tiny, python, tmp
 def test_killed_before_its_verdict_a_told_program_is_judged_when_the_campaign_goes_on(url, tiny, tmp_path):
     script = tmp_path / "killed.py"
     script.write_text(KILLED.replace("search.ask()", f"search.tell(search.ask(), {line(3.0)!r})"))
-    told = {**os.environ, "HEURESIS_FAILPOINT": "proposal.after_commit:3"}  # after those of the two seeds
+    told = {
+        **os.environ,
+        "HEURESIS_FAILPOINT": "proposal.after_commit:5",
+    }  # after those of the two seeds and of the noise pilot
     words = [sys.executable, str(script), tiny, url]
     child = subprocess.run(words, capture_output=True, text=True, timeout=120, env=told)
     assert (child.stdout, child.returncode) == ("", -signal.SIGKILL)
@@ -226,7 +248,7 @@ def test_mistakes_are_told(url, tiny, tmp_path):
         search.tell(question, 3)
     search.tell(question, line(1.0))
     for act in (lambda: search.tell(question, line(1.0)), lambda: search.drop(question)):
-        with pytest.raises(heuresis.ConfigError, match="question: expected one that is open, got number 2"):
+        with pytest.raises(heuresis.ConfigError, match="question: expected one that is open, got number 4"):
             act()
     with pytest.raises(heuresis.ConfigError, match="question: expected what ask"):
         search.tell(line(1.0), line(1.0))
@@ -240,3 +262,14 @@ def test_mistakes_are_told(url, tiny, tmp_path):
         search.ask()
     with pytest.raises(heuresis.ConfigError, match="model: expected a language model for method funsearch"):
         heuresis.Search(tiny, method="funsearch", storage=url)
+
+
+def test_a_told_program_that_is_clearly_behind_is_stopped_unless_racing_is_off(url):
+    noisy = f"{Path(__file__).parents[1] / 'fixtures' / 'noisy.py'}:Noisy"
+    for racing in (True, False):
+        name = f"racing {racing}"
+        with heuresis.Search(noisy, method="sequential", name=name, storage=url, workers=1, racing=racing) as search:
+            found = search.tell(search.ask(), line(3.0, 99.0))
+            assert found.status is (heuresis.Status.STOPPED if racing else heuresis.Status.SCORED)
+            assert found.reason.startswith("behind the incumbent ") is racing
+            assert search.add(line(3.0, 98.0)).value is not None

@@ -70,7 +70,7 @@ def view() -> Desk:
     ]
     islands = {f"0/{slot}": member for slot, member in enumerate(members)}
     best = {str(slot): member for slot, member in enumerate(members)}
-    return Desk(populations={"islands": islands, "archive": best, "parent": {"0": members[2]}})
+    return Desk(populations={"islands": islands, "archive": best, "parent": {"0": members[2]}, "best": best})
 
 
 def conversation(method: Method, marks: Mapping[str, object], settings: Mapping[str, object]) -> str:

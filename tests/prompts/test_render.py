@@ -25,6 +25,7 @@ VALUES: dict[str, Any] = {
     "unit": "1/item",
     "direction": "min",
     "instances": 20,
+    "one_task": False,
     "self_reported": False,
     "other_objectives": ["comparisons (min)"],
     "references": ["quicksort: 0 on random (Hoare 1961)"],
@@ -45,6 +46,12 @@ def test_parts_that_a_problem_lacks_leave_no_trace() -> None:
     assert "Also looked at" not in text
     assert "The score is `errors`: higher is better." in text
     assert "\n\n\n" not in text
+
+
+def test_of_one_task_no_instances_are_told_that_a_program_does_not_know() -> None:
+    text = render("problem", **VALUES | {"one_task": True})
+    assert "on the one task that is told above." in text
+    assert "does not know" not in text
 
 
 @pytest.mark.parametrize("name", sorted(VALUES))
