@@ -90,9 +90,8 @@ def add_program(
     campaign = campaign_of(record)
     if store.totals(record.name).briefs == 0:
         raise ConfigError(f"campaign {record.name!r}", "a campaign that has begun", "no program yet", "Run it first.")
-    # the same program with the same idea is an entry once
-    before = added_before(store, record, program, idea)
-    if before is not None:
+    before = added_before(store, record, program, idea) if operator == ADD else None
+    if before is not None:  # the same program with the same idea is an entry once
         return before
     with leased(store, record.name), Pool(campaign.setup(record), 1) as pool:
         [brief] = admit(store, record.name, [(Brief(operator, parents), Proposal(program, operator, parents, idea))])

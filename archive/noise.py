@@ -82,5 +82,5 @@ def _same(one: Evaluation, other: Evaluation) -> bool:
         dict(mine[row.index].metrics) == dict(row.result.metrics)
         and dict(mine[row.index].measures) == dict(row.result.measures)
         for row in other.results
-        if row.index in mine
+        if row.tier is Tier.VALID and row.index in mine
     )

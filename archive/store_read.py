@@ -245,8 +245,12 @@ class StoreReader:
             held = loading.ENTRIES.join(schema.evaluation, _e.id == _n.evaluation_id)
             unranked = (_n.campaign_id == number, _n.score.is_(None), _n.status == Status.SCORED.value)
             query = held.where(*unranked, _e.quarantine.is_not(None)).order_by(_n.sequence.desc())
-            found = loading.entries(connection, query, artifacts=False)
-        return list({one.proposal.program.id: one for one in found if one.proposal.program is not None}.values())
+            found = loading.as_first_made(connection, loading.entries(connection, query, artifacts=False))
+        newest: dict[str, Entry] = {}
+        for one in found:
+            if one.proposal.program is not None:
+                newest.setdefault(one.proposal.program.id, one)
+        return list(newest.values())
 
     def released(self, program_id: str) -> bool:
         """Whether a person has let the program out of quarantine; by its full id."""

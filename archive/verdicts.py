@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
 from heuresis.archive import codec, loading, ranks, schema
-from heuresis.archive.records import REMEASURE, Brief, Entry, TagValue, check_open
+from heuresis.archive.records import REMEASURE, REPEAT, Brief, Entry, TagValue, check_open
 from heuresis.archive.rows import put
 from heuresis.evaluators.nouns import Evaluation
 from heuresis.failpoints import reach
@@ -67,7 +67,8 @@ def keep(
         return loading.entries(connection, _EXISTING, {"proposal": row["id"]}, artifacts=True)[0], False
     tags = codec.unpack(row["body"], Brief).tags if tags is None else tags
     program, values = row["program_id"], place.bound
-    running = ranks.running(connection, place.campaign_id, program) if row["operator"] != REMEASURE else None
+    own = row["operator"] in (REMEASURE, REPEAT)  # what was played again for its own sake is kept as it came
+    running = None if own else ranks.running(connection, place.campaign_id, program)
     if running is None:
         number, quarantine = put_evaluation(connection, place, program, evaluation, key, reused, put_blob)
         verdict = replace(evaluation, quarantine=quarantine)

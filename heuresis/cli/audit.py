@@ -130,13 +130,11 @@ def _print(seen: Audit, entry: Entry, scale: Scale) -> None:
 def _columns(scale: Scale) -> list[Column]:
     return [
         Column("what", "on"),
+        Column("holds", "holds", lambda holds: "yes" if holds else "NO"),
         Column("exam", "instances"),
         Column("value", scale.metric, right=True),
-        Column("expected", "expected"),
         Column("gap", "better by (95 %)", right=True),
-        Column("against", "than"),
-        Column("holds", "holds", lambda holds: "yes" if holds else "NO"),
-        Column("reason", "why", cut=True),
+        Column("expected", "expected", cut=True),
     ]
 
 
@@ -145,7 +143,8 @@ def _row(scale: Scale, line: Line) -> list[object]:
     if line.value is not None and line.standard_error is not None:
         value = scale.measured(line.value, line.standard_error)
     exam = f"valid, {line.count}" if line.count else "valid"
-    return [line.what, exam, value, line.expected, _gap(line.gap), line.against, line.holds, line.reason]
+    expected = f"{line.expected}: {line.reason}" if line.reason else line.expected
+    return [line.what, line.holds, exam, value, _gap(line.gap), expected]
 
 
 def _gap(gap: Gap | None) -> str | None:
@@ -169,7 +168,7 @@ def _print_minimal(small: Minimal, scale: Scale) -> None:
         say()
         rows = [[one.what, _loss(one)] for one in small.needed]
         what = Column("what", "what is left, and the cheapest change of it", cut=True)
-        columns = [what, Column("loss", "better by, then", right=True)]
+        columns = [what, Column("loss", "better by, then", cut=True)]
         print_rows(columns, rows, Format.TABLE)
     say()
     print_code(small.text, "python")

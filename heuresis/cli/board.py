@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from heuresis.agent.references import reference_rows
 from heuresis.cli.ledger import usd
-from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import Scale, seconds_text
 from heuresis.cli.stamp import stamp
 from heuresis.cli.stores import short

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from heuresis.agent.references import reference_rows
 from heuresis.cli import files
 from heuresis.cli.exits import ExitCode
 from heuresis.cli.options import (
@@ -19,7 +20,6 @@ from heuresis.cli.options import (
     read_pairs,
 )
 from heuresis.cli.output import counted, plain_table, print_json, print_table, say
-from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import MEANING, Scale, ends, number, places, seconds_text
 from heuresis.cli.stamp import tell_stamp
 from heuresis.errors import ConfigError

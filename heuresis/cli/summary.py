@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from heuresis.agent.references import reference_rows
 from heuresis.cli.board import seed_entries
 from heuresis.cli.browse import tell_quarantine
 from heuresis.cli.ledger import usd
@@ -13,7 +14,6 @@ from heuresis.cli.model_options import model_words
 from heuresis.cli.noise import tell_noise
 from heuresis.cli.options import Format
 from heuresis.cli.output import Column, counted, print_rows, say
-from heuresis.cli.references import reference_rows
 from heuresis.cli.scale import MEANING, Scale, number, seconds_text, tier_text
 from heuresis.cli.stamp import tell_stamp
 from heuresis.cli.stores import Shell, short, unique

@@ -38,6 +38,7 @@ from heuresis.cli.output import console
 from heuresis.evaluators.nouns import HELD_OUT, Evaluation, InstanceResult, Result, Score, Status, Tier
 from heuresis.program import Program
 from heuresis.testing.scripted import ScriptedModel
+from tests.fixtures.cases import often
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 HELD = f"{FIXTURES / 'held.py'}:Held"
@@ -181,7 +182,7 @@ def evaluation_ids(path: Path) -> set[int]:
     return found
 
 
-@pytest.mark.parametrize("asks", [False, True])
+@pytest.mark.parametrize("asks", often([True, False], 1))
 def test_a_search_that_goes_on_after_looks_reads_neither_them_nor_their_verdicts(
     store: Store, statements: list[tuple[str, Any]], asks: bool
 ) -> None:
@@ -221,7 +222,7 @@ def hits(text: str) -> list[str]:
     return re.findall(re.escape(CANARY), text) + [match.group() for match in FAR.finditer(text)]
 
 
-@pytest.mark.parametrize("method", ["funsearch", "meta_agent", "sequential"])
+@pytest.mark.parametrize("method", often(["meta_agent", "funsearch", "sequential"], 1))
 def test_the_canary_is_in_no_prompt_no_brief_and_no_member(store: Store, method: str) -> None:
     model = ScriptedModel(answer)
     more = {"method": method, "asking": Asking(model=model, concurrency=1)}

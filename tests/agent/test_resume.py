@@ -72,7 +72,7 @@ OTHERS = [name for name in NAMES if name not in CALLS and not name.startswith("l
 OTHERS.sort(key=lambda name: not name.startswith("verdict"))
 
 
-@pytest.mark.parametrize("name", often(OTHERS))
+@pytest.mark.parametrize("name", often(OTHERS, 1))
 def test_a_campaign_killed_at_this_point_goes_on_without_loss(tmp_path, name):
     at = f"{name}:9" if name.split(".")[0] in ("brief", "proposal", "verdict", "close") else name
     assert run(tmp_path, at) == -signal.SIGKILL
@@ -83,6 +83,7 @@ def test_a_campaign_killed_at_this_point_goes_on_without_loss(tmp_path, name):
     assert_sound(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_campaign_killed_again_and_again_ends_like_any_other(tmp_path):
     kills = 0
     for name in ("verdict.inside:5", "brief.after_commit:4", "proposal.after_commit:6", "verdict.after_commit:5"):
@@ -118,7 +119,7 @@ def test_a_finished_campaign_says_so_and_changes_nothing(tmp_path):
     assert rows(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", often(CALLS))
+@pytest.mark.parametrize("name", often(CALLS, 1))
 def test_killed_during_calls_to_a_model_no_reply_is_lost_and_no_money_forgotten(tmp_path, name, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
     numbers = itertools.count()

@@ -135,6 +135,7 @@ def test_a_told_program_that_jumps_is_caught_and_so_is_its_twin_and_released_it_
         assert any(EXPLOIT.id in {one.id for one in search.ask().parents} for _ in range(10))
 
 
+@pytest.mark.slow
 def test_a_replay_distrusts_and_releases_when_it_was_done(fooled):
     store, record, _ = fooled
     search(store, evaluations=20)

@@ -15,6 +15,7 @@ import heuresis.errors
 from heuresis.archive.check import check
 from heuresis.archive.store import Store
 from heuresis.failpoints import NAMES
+from tests.fixtures.cases import often
 
 DRIVER = Path(__file__).parent / "driver.py"
 FIRST = {
@@ -100,7 +101,7 @@ def replaced(store: Store) -> object:
     return totals.entries, totals.evaluated, totals.by_status, totals.wall_seconds, totals.usd, totals.tokens
 
 
-@pytest.mark.parametrize("failpoint", [*DRIVEN, *(f"{name}:2" for name in REPEATED), "verdict.inside:6"])
+@pytest.mark.parametrize("failpoint", often(["verdict.inside:6", *(f"{name}:2" for name in REPEATED), *DRIVEN], 8))
 def test_a_run_that_is_killed_loses_nothing_and_ends_as_if_it_had_not_been(run, failpoint, undisturbed):
     assert run.start(failpoint) == -signal.SIGKILL
     name, _, count = failpoint.partition(":")

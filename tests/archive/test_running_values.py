@@ -146,3 +146,12 @@ def test_a_rank_that_was_changed_is_found(store, make, tamper, rank):
     tamper(f"UPDATE entry SET rank = {rank}")
     [problem] = check(store)
     assert "entry 1 ranks by" in problem
+
+
+def test_a_repeat_that_is_judged_late_is_kept_as_it_came(store, make):
+    make.add(store, 5.0)
+    again(store, make, 5.0, measured(make, 5.0, 4.0))
+    entry = again(store, make, 5.0, make.scored(5.0), REPEAT)
+    assert entry.evaluation.score == make.scored(5.0).score
+    assert entry.rank is None
+    assert check(store) == []

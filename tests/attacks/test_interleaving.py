@@ -39,6 +39,7 @@ def essence(verdict: Evaluation) -> Any:
     return verdict.status, verdict.score, verdict.metrics, verdict.results, verdict.feedback, verdict.calls
 
 
+@pytest.mark.slow
 def test_fifty_honest_evaluations_are_bit_identical_with_and_without_attackers_between_them(arena: Arena) -> None:
     problem = Guess()
     programs = [f"def guess(x):\n    return {1 + number / 7} * x + {number / 3}\n" for number in range(50)]

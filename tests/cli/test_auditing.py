@@ -19,6 +19,7 @@ def suspicious(own: Any, command: Any) -> str:
     return str(own.best)
 
 
+@pytest.mark.slow
 def test_what_is_in_quarantine_is_listed_apart_and_let_out_again(own: Any, command: Any, suspicious: str) -> None:
     rows = own.json("quarantine", "list")
     assert [(row["id"], row["reason"], row["tier"]) for row in rows] == [(suspicious, "too good", "valid")]
@@ -80,6 +81,7 @@ def test_an_audit_is_shown_kept_and_saved(own: Any, command: Any) -> None:
     assert "sound" in command("store", "check", cwd=own.folder).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["proposal.after_commit", "verdict.inside"])
 def test_an_audit_that_is_killed_leaves_a_sound_store(own: Any, command: Any, tiny: str, place: str) -> None:
     (own.folder / "bloated.py").write_text(EXPLOIT)

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.cases import often
+
 
 def test_top_lists_the_best_first_with_tier_count_and_error(campaign: Any) -> None:
     rows = campaign.json("top", "-n", "100")
@@ -126,6 +128,7 @@ def test_every_look_is_stored_with_who_and_when_and_a_second_one_costs_nothing(o
     assert own.json("looks", "Tiny-genetic") == looks
 
 
+@pytest.mark.slow
 def test_with_each_program_looked_at_the_intervals_of_all_grow(own: Any, command: Any) -> None:
     others = [row["id"] for row in own.json("top", "-n", "9") if row["operator"] != "seed" and row["id"] != own.best]
     first = own.json("test", own.best[:10])
@@ -146,7 +149,7 @@ def test_with_each_program_looked_at_the_intervals_of_all_grow(own: Any, command
     assert "Corrected: wide enough for all programs of the search looked at: 3 on test, 3 on shift." in shown
 
 
-@pytest.mark.parametrize(("place", "kept"), [("look.before_commit", 0), ("look.after_commit", 1)])
+@pytest.mark.parametrize(("place", "kept"), often([("look.after_commit", 1), ("look.before_commit", 0)], 1))
 def test_a_look_is_stored_before_anything_of_it_is_shown(own: Any, command: Any, place: str, kept: int) -> None:
     done = command("test", own.best[:10], cwd=own.folder, HEURESIS_FAILPOINT=place)
     assert done.returncode == -signal.SIGKILL
