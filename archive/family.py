@@ -37,10 +37,9 @@ _KIN = (
     .order_by(_n.sequence)
 )
 _MEASURED = (
-    select(_n.program_id, _n.status, _n.score)
+    select(_n.sequence, _n.program_id, _n.status, _n.score)  # not sorted, for the sake of the index
     .join(schema.proposal, _p.id == _n.proposal_id)
     .where(_n.program_id.in_(_IDS), _n.campaign_id == bindparam("campaign"), _p.operator == REMEASURE)
-    .order_by(_n.sequence)
 )
 _PARENTS = (
     select(schema.parent.c.proposal_id, _g.id, _g.hash)
@@ -96,8 +95,8 @@ def children(connection: Connection, campaign: int, program: int) -> list[Kin]:
 
 def _running(connection: Connection, campaign: int, programs: Iterable[int]) -> dict[int, tuple[str, float | None]]:
     """Status and score of those that were measured again, the last time."""
-    rows = connection.execute(_MEASURED, {"ids": list(programs), "campaign": campaign})
-    return {program: (status, score) for program, status, score in rows}
+    rows = connection.execute(_MEASURED, {"ids": list(programs), "campaign": campaign}).all()
+    return {program: (status, score) for _, program, status, score in sorted(rows, key=lambda row: row.sequence)}
 
 
 def _kin(connection: Connection, campaign: int, programs: Sequence[int], depth: int) -> tuple[list[Kin], list[int]]:

@@ -18,12 +18,10 @@ from heuresis.evaluators.nouns import Evaluation, Score, Status
 _n, _p, _e = schema.entry.c, schema.proposal.c, schema.evaluation.c
 _PAGE = 1000
 _OF = (_n.campaign_id == bindparam("c"), _n.program_id == bindparam("g"))
-_RUNNING = (
-    select(_n.evaluation_id)
+_RUNNING = (  # not sorted: a database that is asked for an order walks through the whole campaign in it
+    select(_n.sequence, _n.evaluation_id)
     .join(schema.proposal, _p.id == _n.proposal_id)
     .where(*_OF, _p.operator == REMEASURE)
-    .order_by(_n.sequence.desc())
-    .limit(1)
 )
 _EVALUATION = select(schema.evaluation).where(_e.id == bindparam("id"))
 _SUPERSEDE = update(schema.entry).where(*_OF, _n.sequence < bindparam("s")).values(rank=None)
@@ -55,9 +53,10 @@ def rank_of(operator: str, evaluation: Evaluation) -> float | None:
 def running(connection: Connection, campaign: int, program: int | None) -> tuple[int, Evaluation] | None:
     """Row id and verdict of the last time that the program was measured again in the campaign; None if never."""
     bound = {"c": campaign, "g": program}
-    number = connection.execute(_RUNNING, bound).scalar() if program is not None else None
-    if number is None:
+    found = connection.execute(_RUNNING, bound).all() if program is not None else []
+    if not found:
         return None
+    number = max(found)[1]
     rows = connection.execute(_EVALUATION, {"id": number}).mappings().all()
     return int(number), loading.evaluations(connection, rows, artifacts=True)[number]
 

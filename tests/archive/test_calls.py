@@ -97,7 +97,12 @@ def test_a_brief_remembers_what_was_known_when_it_was_committed(store, make):
     assert store.knows_normal("packing", "normal 2.0", after.horizon)
 
 
-WITHOUT_LOOKERS = tuple(f"ALTER TABLE look DROP COLUMN {name}" for name in ("user_name", "host", "opened"))
+BEFORE_RANKS = (
+    *(f"ALTER TABLE look DROP COLUMN {name}" for name in ("user_name", "host", "opened")),
+    *(f"DROP INDEX {name}" for name in ("entry_rank", "entry_ranked_program")),
+    "ALTER TABLE entry DROP COLUMN rank",
+    *(f"ALTER TABLE member DROP COLUMN {name}" for name in ("rank", "count")),
+)
 """As before version 4."""
 
 
@@ -110,7 +115,7 @@ def test_a_store_of_version_1_is_upgraded_and_goes_on(path, tamper, store, make)
         *(f"ALTER TABLE total DROP COLUMN {name}" for name in ("calls", "faults", "logged")),
         *(f"ALTER TABLE note DROP COLUMN {name}" for name in ("brief", "item")),
         "ALTER TABLE evaluation DROP COLUMN self_reported",
-        *WITHOUT_LOOKERS,
+        *BEFORE_RANKS,
         "UPDATE total SET usd = 0, tokens = 0",
         "UPDATE meta SET value = '1'",
     )
@@ -124,7 +129,7 @@ def test_a_store_of_version_1_is_upgraded_and_goes_on(path, tamper, store, make)
 def test_a_store_of_version_2_is_upgraded_and_its_verdicts_are_refereed_ones(path, tamper, store, make):
     entry = make.add(store, 1.0)
     store.close()
-    tamper("ALTER TABLE evaluation DROP COLUMN self_reported", *WITHOUT_LOOKERS, "UPDATE meta SET value = '2'")
+    tamper("ALTER TABLE evaluation DROP COLUMN self_reported", *BEFORE_RANKS, "UPDATE meta SET value = '2'")
     with Store.open(f"sqlite:///{path}") as upgraded:
         assert upgraded.entry("packing", entry.proposal.program.id).evaluation == entry.evaluation
         assert not entry.evaluation.self_reported
@@ -136,7 +141,7 @@ def test_a_store_of_version_3_is_upgraded_and_its_looks_have_nobody(path, tamper
     with store.transaction(durable=True) as transaction:
         transaction.add_look("packing", entry.proposal.program.id, Tier.TEST, 40, make.scored(0.5, stage="test"))
     store.close()
-    tamper(*WITHOUT_LOOKERS, "UPDATE meta SET value = '3'")
+    tamper(*BEFORE_RANKS, "UPDATE meta SET value = '3'")
     with Store.open(f"sqlite:///{path}") as upgraded:
         [look] = upgraded.looks("packing")
         assert (look.by, look.evaluation.score.value) == (Looker(), 0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from heuresis.evaluators.intervals import bootstrap, lower_bound, student, student_quantile
 from heuresis.evaluators.nouns import Result, Score
@@ -17,6 +18,12 @@ def _mean(results):
 def test_students_quantile_is_that_of_the_tables():
     assert student_quantile(0.975, 10) == pytest.approx(2.228, abs=5e-4)
     assert student_quantile(0.95, 1) == pytest.approx(6.314, abs=5e-4)
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 19, 20, 139, 1000])
+def test_students_quantile_is_that_of_scipy(degrees):
+    for probability in (1e-6, 0.04, 0.5, 0.6, 0.95, 0.975, 0.9995, 1 - 1e-7):
+        assert student_quantile(probability, degrees) == pytest.approx(stdtrit(degrees, probability), rel=1e-7, abs=1e-12)
 
 
 @pytest.mark.parametrize("count", [3, 10, 40])
