@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from heuresis.evaluators.nouns import Result, Score

@@ -13,6 +13,7 @@ import stat
 import struct
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ _ALIGN = 64
 _PIECE = 2 << 20
 """Copied at a time to and from a memfd: a huge page, which is still in the processor's cache from being cleared."""
 _NOW = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+_AWAKE_SECONDS = 50e-6
+"""About what it costs to put a core to sleep and to wake it up again, in time and in processor time: looking for so
+long takes a program no more of its limited processor time than sleeping would."""
+_MOST_SKIPPED = 1 << 10
 
 
 class ChannelClosed(Exception):
@@ -137,19 +142,41 @@ class Receiver:
         self._whole = [self._view]
         self._have = 0
         self._fds: deque[int] = deque()
+        self._skip, self._skip_next = 0, 1
 
     @property
     def leftover(self) -> bool:
         """True when bytes or descriptors beyond the last frame have come."""
         return self._have > 0 or bool(self._fds)
 
-    def read(self) -> None:
+    def read_soon(self) -> None:
+        """As `read`, but looks for a moment before it sleeps, while that pays.
+
+        After a look in vain the next waits go without one, twice as many each time, up to `_MOST_SKIPPED`. So a slow
+        program costs next to nothing more, and neither does a core that the sender needs to get anywhere.
+        """
+        if self._skip:
+            self._skip -= 1
+            self.read()
+            return
+        until = perf_counter() + _AWAKE_SECONDS
+        while perf_counter() < until:
+            try:
+                self.read(_FLAGS | _NOW)
+            except BlockingIOError:
+                continue
+            self._skip_next = max(1, self._skip_next // 2)
+            return
+        self._skip, self._skip_next = self._skip_next, min(2 * self._skip_next, _MOST_SKIPPED)
+        self.read()
+
+    def read(self, how: int = _FLAGS) -> None:
         """Take what the socket has (once). Raises `ChannelClosed`, `WireError`, BlockingIOError."""
         if self._have == len(self._buffer):
             self._grow(self._needed() or 2 * self._have)
         target = [self._view[self._have :]] if self._have else self._whole
         try:
-            count, ancillary, flags, _ = self._channel.recvmsg_into(target, _ONE_FD, _FLAGS)
+            count, ancillary, flags, _ = self._channel.recvmsg_into(target, _ONE_FD, how)
         except (ConnectionResetError, BrokenPipeError) as error:
             raise ChannelClosed from error
         if ancillary:

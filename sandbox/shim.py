@@ -84,7 +84,7 @@ class Channel:
 
     def receive(self) -> Any:
         while (frame := self._receiver.take()) is None:
-            self._receiver.read()
+            self._receiver.read_soon()
         body, fd = frame
         if fd is None:
             return self._decoder.decode(body)

@@ -41,8 +41,6 @@ def trouble(entry: Entry) -> str:
 
 def result(shown: Shown, task: Task) -> str:
     """Its value with metric and unit, or how it failed."""
-    if shown.value is None and shown.status is Status.SCORED:
-        return "No score: a person is still looking at it."
     if shown.value is None:
         return f"No score: {_FAILURES[shown.status]}"
     return f"{task.metric}: {shown.value:.6g} {task.unit}".rstrip()

@@ -23,26 +23,22 @@ def tell_noise(store: Store, campaign: str, scale: Scale) -> None:
 
 
 def noise_lines(seen: Noise, scale: Scale) -> list[str]:
-    """Whether the exam repeats, and which differences are noise."""
-    return [line for line in (_exam(seen, scale), _floor(seen, scale)) if line]
+    """Whether the exam repeats, and which differences are noise; each line fits a window of 100 columns."""
+    return [*_exam(seen, scale), *_floor(seen, scale)]
 
 
-def _exam(seen: Noise, scale: Scale) -> str:
+def _exam(seen: Noise, scale: Scale) -> list[str]:
+    whose = f"seed {short(seen.program)}"
     if seen.repeats:
-        return ""
-    again = f"The exam does not repeat: seed {short(seen.program)}, judged again on the same {seen.count} instances,"
+        return [f"The exam repeats to the last bit ({whose}, judged again)."]
+    again = f"The exam does not repeat: {whose}, judged again on the same {seen.count} instances,"
+    moved = f"moved by {scale.amount(seen.deviation, places(seen.deviation))}"
     why = "Something in the problem is not seeded (exam.rng is), or depends on time or load."
-    if seen.failed:
-        return f"{again} ended {seen.failed}. {why}"
-    return f"{again} moved by {scale.amount(seen.deviation, places(seen.deviation))}. {why}"
+    return [f"{again} {f'ended {seen.failed}' if seen.failed else moved}.", why]
 
 
-def _floor(seen: Noise, scale: Scale) -> str:
+def _floor(seen: Noise, scale: Scale) -> list[str]:
     if seen.floor is None:
-        return "" if not seen.repeats else f"The exam repeats to the last bit (seed {short(seen.program)})."
+        return []
     amount = scale.amount(seen.floor, places(seen.floor))
-    repeats = "; the exam repeats to the last bit" if seen.repeats else ""
-    return (
-        f"Noise floor {amount}: differences below {amount} between programs on different sets of {seen.count} "
-        f"instances are noise (from the best seed, on {seen.played} instances{repeats})."
-    )
+    return [f"Noise floor {amount}: smaller differences on different sets of {seen.count} instances are noise."]

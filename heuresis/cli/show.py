@@ -105,7 +105,7 @@ def _object(entry: Entry, scale: Scale, audit: Kept | None) -> dict[str, object]
 def _show(entry: Entry, record: CampaignRecord, audit: Kept | None, noise: Noise | None) -> None:
     program = _program(entry)
     say(program.id, "bold")
-    for name, text in [*_facts(entry, record, audit), ("noise", _noise(noise, record))]:
+    for name, text in [*_facts(entry, record, audit), *_noise(noise, record)]:
         if text:
             say(f"{name:<10}{text}")
     for path, source in program.files.items():
@@ -114,8 +114,9 @@ def _show(entry: Entry, record: CampaignRecord, audit: Kept | None, noise: Noise
         print_code(source, "python")
 
 
-def _noise(noise: Noise | None, record: CampaignRecord) -> str:
-    return " ".join(noise_lines(noise, Scale.of(record))) if noise else ""
+def _noise(noise: Noise | None, record: CampaignRecord) -> list[tuple[str, str]]:
+    lines = noise_lines(noise, Scale.of(record)) if noise else []
+    return [("" if place else "noise", line) for place, line in enumerate(lines)]
 
 
 def _facts(entry: Entry, record: CampaignRecord, audit: Kept | None) -> list[tuple[str, str]]:

@@ -116,9 +116,9 @@ def test_the_pilot_sees_that_the_exam_repeats_and_how_far_its_scores_move(tiny):
     assert (seen.repeats, seen.deviation, seen.count, seen.played) == (True, 0.0, 4, 8)
     score = tiny.verdict_of("c", 3, 0).evaluation.score
     assert seen.floor == pytest.approx(score.standard_error * 2)  # sqrt(2 * 8 / 4)
-    [line] = noise_lines(seen, SCALE)
-    assert "Noise floor" in line
-    assert "repeats to the last bit" in line
+    exam, floor = noise_lines(seen, SCALE)
+    assert "Noise floor" in floor
+    assert "repeats to the last bit" in exam
 
 
 def test_the_pilot_and_the_elite_count_as_evaluations_and_repeat_in_a_replay(tiny):

@@ -153,8 +153,8 @@ MUTATIONS = (
              ((WARM, "    linux.close_from(_TOLD + 1)\n", ""),
               (WARM, "            linux.close_from(_TOLD)\n", "")), "test_a06_only or test_a02"),
     Mutation("a fresh child for each block",
-             (("evaluators/partition.py", "        return start, (index - start) // problem.block_size\n",
-               "        return 0, 0\n"),),
+             (("evaluators/partition.py", "        return start, (index - start) // problem.block_size,",
+               "        return 0, 0,"),),
              "test_a41"),
     Mutation("a seed for each session", (("sandbox/shim.py", "    _reseed(seed)\n", ""),), "test_a41"),
 )  # fmt: skip
