@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 BROKEN = f"{Path(__file__).parents[1]}/fixtures/broken_problems.py"
 
 
@@ -36,6 +38,7 @@ def test_a_mistake_in_the_settings_is_told_before_anything_runs(tmp_path: Path, 
     assert "playing" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_template_of_a_new_problem_is_fit(tmp_path: Path, command: Any) -> None:
     assert "problem check" in command("new", "problem", "mine.py", cwd=tmp_path).stdout
     done = command("problem", "check", "mine.py:Mine", cwd=tmp_path)

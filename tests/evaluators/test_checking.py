@@ -8,6 +8,7 @@ import pytest
 
 from heuresis.evaluators.checking.check import check
 from heuresis.evaluators.checking.report import Level, Report
+from tests.fixtures.cases import often
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -22,20 +23,23 @@ def failed(report: Report) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("name", "why", "told"),
-    [
-        ("TellsLabel", "leak", "guess returns `y` scores error 0, above slope"),
-        ("WallClock", "wall time", "The score depends on wall time: `error` goes from"),
-        ("ZeroSphere", "optimum at zero", "all zeros as the answer scores value 0"),
-        ("Saturated", "saturated", "slope has `marks` 1 on every instance, and nothing is better"),
-        ("Unseeded", "repeatable", "the same program judged twice differs, instance 0: `error` was"),
-        ("UnseededInstances", "tiers", "when it is called again with the same rng"),
-        ("Remembers", "blocks", "Results depend on what was played before: instance 0: `error` was"),
-        ("Lottery", "signal", "random answers cannot be told from"),
-        ("LikesNaN", "failing programs", "A program that returns only NaN is scored as well as the known good"),
-        ("IgnoresRng", "tiers", "every instance of every tier is the same"),
-        ("Forgiving", "failing programs", "A program that returns None is scored as well as the known good"),
-        ("SeedFails", "seeds", "The seed `slope` has no score: crashed"),
-    ],
+    often(
+        [
+            ("TellsLabel", "leak", "guess returns `y` scores error 0, above slope"),
+            ("WallClock", "wall time", "The score depends on wall time: `error` goes from"),
+            ("ZeroSphere", "optimum at zero", "all zeros as the answer scores value 0"),
+            ("Saturated", "saturated", "slope has `marks` 1 on every instance, and nothing is better"),
+            ("Unseeded", "repeatable", "the same program judged twice differs, instance 0: `error` was"),
+            ("UnseededInstances", "tiers", "when it is called again with the same rng"),
+            ("Remembers", "blocks", "Results depend on what was played before: instance 0: `error` was"),
+            ("Lottery", "signal", "random answers cannot be told from"),
+            ("LikesNaN", "failing programs", "A program that returns only NaN is scored as well as the known good"),
+            ("IgnoresRng", "tiers", "every instance of every tier is the same"),
+            ("Forgiving", "failing programs", "A program that returns None is scored as well as the known good"),
+            ("SeedFails", "seeds", "The seed `slope` has no score: crashed"),
+        ],
+        3,
+    ),
 )
 def test_a_broken_problem_fails_for_its_reason_and_only_for_that(name: str, why: str, told: str) -> None:
     report = checked(name)
@@ -47,7 +51,9 @@ def test_a_broken_problem_fails_for_its_reason_and_only_for_that(name: str, why:
 
 @pytest.mark.parametrize(
     "name",
-    ["Line", "Seeded", "Forgets", "TellsDistractor", "MovedSphere", "Unsaturated", "Demanding", "DrawnInstances"],
+    often(
+        ["Line", "Seeded", "Forgets", "TellsDistractor", "MovedSphere", "Unsaturated", "Demanding", "DrawnInstances"], 1
+    ),
 )
 def test_its_honest_twin_passes(name: str) -> None:
     report = checked(name)
@@ -56,7 +62,7 @@ def test_its_honest_twin_passes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [("online_bin_packing", {"items": "300"}), ("circle_packing", {"n": "10"})]
+    ("name", "settings"), often([("online_bin_packing", {"items": "300"}), ("circle_packing", {"n": "10"})], 1)
 )
 def test_the_shipped_problems_pass_and_their_sentinels_come_in_order(name: str, settings: dict[str, str]) -> None:
     report = check(name, settings, quick=True)
@@ -66,6 +72,7 @@ def test_the_shipped_problems_pass_and_their_sentinels_come_in_order(name: str, 
     assert len(sentinels) == 3
 
 
+@pytest.mark.slow
 def test_a_problem_whose_sentinels_are_in_another_order_than_it_says_fails() -> None:
     assert "known good (error" in failed(checked("WrongOrder"))["order"]
 
@@ -74,6 +81,7 @@ def test_a_cheat_above_the_known_good_fails() -> None:
     assert "The cheat `peeks at the noise` scores" in failed(checked("Cheated"))["cheats"]
 
 
+@pytest.mark.slow
 def test_an_exception_of_run_is_named() -> None:
     report = checked("Trips")
     [finding] = [finding for finding in report.findings if finding.check == "failing programs"]
@@ -88,6 +96,7 @@ def test_a_learner_whose_signature_says_nothing_is_covered_by_its_seed() -> None
     assert (statuses["no-op"], statuses["random"]) == ("scored", "scored")
 
 
+@pytest.mark.slow
 def test_a_learner_that_is_told_the_labels_it_is_tested_on_fails() -> None:
     assert "the last column of `args[0]`" in failed(checked("LearnsWithLabels"))["leak"]
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = "tests/sandbox/test_contract.py"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="this run is by a user without privileges already")
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux) to become another user")
 def test_the_contract_and_the_walls_hold_as_an_unprivileged_user() -> None:
