@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgpack import ExtType
@@ -11,12 +13,15 @@ from heuresis.sandbox import wire
 from heuresis.sandbox.protocol import Ref, RemoteHandle, RngSeed, Tensor
 from heuresis.sandbox.wire import CannotCross, Encoded, Encoder
 
+_SERVED = 10
+"""Times its wall limit that a program may keep callables of ours busy."""
+
 
 class Luggage:
     """Encodes the referee's frames. Remembers by identity, so what was handed over is kept alive for the session."""
 
-    def __init__(self, torch: bool = False) -> None:
-        """`torch`: whether the jail has it, so that a `Tensor` can arrive."""
+    def __init__(self, torch: bool = False, wall_seconds: float = math.inf) -> None:
+        """`torch`: whether the jail has it, so that a `Tensor` can arrive. `wall_seconds`: the program's limit."""
         self._torch = torch
         self._encoder = Encoder(self._special, wire.FROM_REFEREE)
         self._handles: set[int] = set()
@@ -24,6 +29,8 @@ class Luggage:
         self._refs: dict[int, tuple[int, Any]] = {}
         self._fresh: list[int] = []
         self._callbacks: list[Callable[..., Any]] = []
+        self._wall_seconds = wall_seconds
+        self._served_seconds = 0.0
         self._numbers: dict[object, int] = {}
 
     def encode(self, frame: list[Any]) -> Encoded:
@@ -49,6 +56,21 @@ class Luggage:
 
     def forget(self, numbers: Sequence[int]) -> None:
         self._handles.difference_update(numbers)
+
+    def serve(self, callback: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """What a callback of ours returns; the seconds it takes are counted. Raises what it raises."""
+        started = time.monotonic()
+        try:
+            return callback(*args, **kwargs)
+        finally:
+            self._served_seconds += time.monotonic() - started
+
+    @property
+    def overserved(self) -> str:
+        """Why the program may use our callables no more, whose time is no time of its own; empty while it may."""
+        if self._served_seconds <= _SERVED * self._wall_seconds:
+            return ""
+        return f"kept what it was given busy for more than {_SERVED} times its wall limit"
 
     def callback(self, number: object) -> Callable[..., Any] | None:
         """The function of that number, None when the jail was never given one."""

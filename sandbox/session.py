@@ -69,14 +69,13 @@ class JailSession:
         self._limits = limits
         self._channel = child.channel
         self._receiver = Receiver(child.channel, wire.FROM_JAIL.frame_bytes)
-        self._luggage = Luggage(torch)
+        self._luggage = Luggage(torch, limits.wall_seconds)
         self._decoder = wire.Decoder(_nothing_special, wire.FROM_JAIL)
         self._output = Output(child.output, limits.output_bytes)
         self._poller = select.poll()
         for fd in (child.channel.fileno(), child.output, child.pidfd):
             self._poller.register(fd, select.POLLIN)
-        self._request = 0
-        self._asked = 0
+        self._request = self._asked = 0
         self._abandoned: set[int] = set()
         self._proved = False
         """Whether it has a device, whose memory is watched."""
@@ -223,8 +222,10 @@ class JailSession:
             self._resume()  # the time until now was counted: one that asks for ever reaches its limits
             self._send([CALLBACK_ANSWER, True, None])
             return
+        if reason := self._luggage.overserved:
+            self._end(Ending.WALL, reason)
         try:
-            value = callback(*ask[3], **ask[4])
+            value = self._luggage.serve(callback, ask[3], ask[4])
         except BaseException:  # goes up unchanged; the child is told first, so that the session can go on
             self._resume()
             self._send([CALLBACK_ANSWER, True, None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,6 +153,12 @@ def test_a14_callbacks_do_not_stretch_the_deadline_of_the_program(arena: Arena) 
     text = "def f(g):\n while True: g()"
     outcome = arena.play(text, lambda: None, limits=QUICK)
     assert outcome.ending in ("wall", "cpu")
+
+
+def test_a14_what_a_program_was_given_cannot_be_kept_busy_for_ever(arena: Arena) -> None:
+    text = "def f(g):\n while True: g()"
+    outcome = arena.play(text, lambda: time.sleep(0.3), limits=replace(SMALL, wall_seconds=0.2))
+    assert (outcome.ending, "10 times its wall limit" in outcome.reason) == ("wall", True)
 
 
 @pytest.mark.parametrize(
