@@ -128,11 +128,11 @@ def test_without_racing_nothing_is_stopped_and_everybody_plays_all(url):
         assert all(store.brief(record.name, one.brief).bar == "" for one in entries)
         candidates = [one for one in entries if one.proposal.operator != REPEAT]
         assert all(len(one.evaluation.results) >= 25 for one in candidates if one.evaluation.score)
-        raced = {one.proposal.program.id: one for one in store.entries("random")}
-        differ = [
-            one for one in entries if one.evaluation.status is not raced[one.proposal.program.id].evaluation.status
-        ]
-        assert len(differ) == len(stopped(store, "random"))
+        plain = {one.proposal.program.id: one.evaluation.status for one in candidates}
+        raced = {one.proposal.program.id: one.evaluation.status for one in store.entries("random")}
+        lost = {one for one in plain.keys() & raced.keys() if raced[one] is Status.STOPPED}
+        assert len(lost) > 0.8 * len(stopped(store, "random"))
+        assert all(plain[one] is raced[one] for one in plain.keys() & raced.keys() - lost)
 
 
 def test_a_campaign_keeps_its_racing_and_one_of_before_races_goes_on_without(url):
