@@ -18,7 +18,7 @@ from heuresis.agent.syntax import changed_outside_blocks
 from heuresis.agent.syntax_normal import normal_hash
 from heuresis.agent.telling import task_of
 from heuresis.agent.view import LoopView, Memory
-from heuresis.archive.records import REMEASURE, REPEAT, Brief, CampaignRecord, Cost, Proposal
+from heuresis.archive.records import REMEASURE, REPEAT, Brief, CampaignRecord, Cost, Member, Proposal
 from heuresis.archive.store import Store
 from heuresis.archive.transaction import Transaction
 from heuresis.evaluators import jobs
@@ -121,14 +121,16 @@ class Bench:
             return FixedOperator(stored.proposals.get(0))
         return load_operator(brief.operator, self._campaign.method_settings)
 
-    def job(self, brief: Brief, program: Program, champion: float | None) -> jobs.Job:
+    def job(self, brief: Brief, program: Program, champion: Member | None) -> jobs.Job:
         """What a referee is asked about a program of the brief. Seeds are not chosen among many: no champion."""
         files = dict(program.files)
         if brief.operator == REPEAT:
             return jobs.Job(files, Tier.VALID, tuple(range(self._campaign.problem.tier_size(Tier.VALID))))
         if brief.operator == REMEASURE:
             return jobs.Job(files, Tier.VALID, tuple(measuring.indices(str(brief.tags[measuring.PLAYS]))))
-        return jobs.Job(files, champion=None if brief.operator == SEED else champion, bar=self.bar(brief))
+        if champion is None or brief.operator == SEED:
+            return jobs.Job(files, bar=self.bar(brief))
+        return jobs.Job(files, champion=self._bar(champion.program, champion.score), bar=self.bar(brief))
 
     def verdict(self, brief: Brief, program: Program, seen: Evaluation) -> Evaluation:
         """The referee's answer, joined with what the program had played before where it was measured again."""

@@ -297,7 +297,7 @@ class Loop:
 
     def _send(self, pending: _Pending, program: Program) -> None:
         self._pending += 1
-        future = self._pool.submit(self._bench.job(pending.session.brief, program, self._tracker.best_score))
+        future = self._pool.submit(self._bench.job(pending.session.brief, program, self._tracker.best))
         future.add_done_callback(lambda done: self._arrived.put((pending, done)))
 
     # collecting

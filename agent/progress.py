@@ -71,9 +71,9 @@ class Tracker:
         return self._base_seconds + time.monotonic() - self._started
 
     @property
-    def best_score(self) -> float | None:
-        """Mean of the champion, which is the first by rank."""
-        return self._best.score if self._best else None
+    def best(self) -> Member | None:
+        """The champion, which is the first by rank."""
+        return self._best
 
     def unsaved_seconds(self) -> float:
         """Running time since the last call: each commit adds it to the stored total."""

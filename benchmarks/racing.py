@@ -30,11 +30,12 @@ from heuresis.agent.campaign import Campaign
 from heuresis.agent.run import run_campaign
 from heuresis.archive.store import Store
 from heuresis.evaluators import jobs
+from heuresis.evaluators.intervals import lower_bound
 from heuresis.evaluators.nouns import InstanceResult, Status, Tier
 from heuresis.evaluators.partition import stages
 from heuresis.evaluators.pool import Pool
 from heuresis.evaluators.problem import Problem
-from heuresis.evaluators.racing import Bar, Race, statistic_of
+from heuresis.evaluators.racing import Bar, Race, is_above, statistic_of
 from heuresis.evaluators.statistics import paired_difference
 from heuresis.program import Program
 
@@ -64,7 +65,7 @@ class Walk:
     instances: int = 0
     stopped: int = 0
     kept: list[tuple[float, Candidate]] = field(default_factory=list)
-    """Scores as measured, best first."""
+    """Lower bounds of the scores as measured, best first."""
 
     @property
     def winner(self) -> Program:
@@ -76,12 +77,12 @@ class Walk:
         if self.promoted and (count := self._stopped(one)):
             self.instances, self.stopped = self.instances + count, self.stopped + 1
             return
-        best = self.kept[0][0] if self.kept else float("-inf")
+        best = Bar.of("best", self.kept[0][1].rows) if self.kept else Bar("nobody", ())
         for step in steps:
             played = one.rows[train : train + step]
-            score = statistic_of(self.problem)([row.result for row in played])
-            if score <= best:
+            if not is_above(self.problem, played, best):
                 break
+        score = lower_bound(self.problem.aggregate([row.result for row in played]))
         self.instances += train + len(played)
         known = Candidate(one.program, one.rows[: train + len(played)])
         self.kept = sorted([*self.kept, (score, known)], key=lambda pair: -pair[0])[: max(self.island, 1)]

@@ -55,8 +55,8 @@ class Job:
     tier: Tier | None = None
     """None: smoke, screening, full. Else only this tier."""
     indices: tuple[int, ...] = ()
-    champion: float | None = None
-    """Score of the best program known: one above it is played on fresh valid instances too (`Referee.judge`)."""
+    champion: Bar | None = None
+    """The best program known: one above it is played on fresh valid instances too (`Referee.judge`)."""
     bar: Bar | None = None
     """Stop the program when it is clearly behind this one."""
     transformation: str = ""

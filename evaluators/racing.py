@@ -154,6 +154,17 @@ def is_behind(value: Some, standard_error: Some, count: int, differing: Some | i
     return (upper < 0) & (0.5**differing <= level)
 
 
+def is_above(problem: Problem, results: Sequence[InstanceResult], champion: Bar) -> bool:
+    """Whether a program with these results is better than the champion, on the valid instances that both have played.
+
+    Not score against score: those of a champion that has played more say something about other instances.
+    """
+    mine, theirs = ([row for row in rows if row.tier is Tier.VALID] for rows in (results, champion.results))
+    if not {row.index for row in mine} & {row.index for row in theirs}:
+        return True
+    return paired_difference(mine, theirs, statistic_of(problem)).value > 0
+
+
 def statistic_of(problem: Problem) -> Statistic:
     """Value of the problem's score over some results; higher is better."""
     if type(problem).aggregate is not Problem.aggregate:

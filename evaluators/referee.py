@@ -23,7 +23,7 @@ from heuresis.evaluators.nouns import Evaluation, InstanceResult, Result, Status
 from heuresis.evaluators.partition import Stage, blocks, stages
 from heuresis.evaluators.player import Player, ProgramFailed
 from heuresis.evaluators.problem import Problem
-from heuresis.evaluators.racing import Bar, Race
+from heuresis.evaluators.racing import Bar, Race, is_above
 from heuresis.evaluators.recording import Place, Tape
 from heuresis.evaluators.tiers import PUBLIC_SECRET, instance_rng, instance_seed
 from heuresis.program import Limits, Program
@@ -98,12 +98,13 @@ class Referee:
         self.tape: Tape | None = None
         """Where there is one, everything that crosses the wall is written down on it."""
 
-    def judge(self, program: Program, champion: float | None = None, bar: Bar | None = None) -> Evaluation:
+    def judge(self, program: Program, champion: Bar | None = None, bar: Bar | None = None) -> Evaluation:
         """The way every candidate goes. SCORED from `valid`; a failure names its stage.
 
-        One that scores above `champion` goes on to fresh valid instances, as far as `Problem.promotions` say and as
-        long as it stays above; its score is over all it has played. So the best of many is not the luckiest of many.
-        One that is clearly behind `bar` is STOPPED; until then its results are what they are without a bar.
+        One that scores above `champion`, on what both have played, goes on to fresh valid instances, as far as
+        `Problem.promotions` say and as long as it stays above; its score is over all it has played. So the best of many
+        is not the luckiest of many. One that is clearly behind `bar` is STOPPED; until then its results are what they
+        are without a bar.
         """
         race = None if bar is None else Race(self.problem, bar, lambda index: self._instance(Tier.VALID, index))
         return self._evaluate(program, stages(self.problem), Tier.VALID, champion, race)
@@ -124,7 +125,7 @@ class Referee:
         program: Program,
         stages: Sequence[Stage],
         scored: Tier,
-        champion: float | None = None,
+        champion: Bar | None = None,
         race: Race | None = None,
     ) -> Evaluation:
         tally = _Tally()
@@ -159,10 +160,10 @@ class Referee:
         """Whoever reports its own score sees the whole exam anyway."""
         return self.problem.self_reported or stage in _TOLD_STAGES
 
-    def _promote(self, program: Program, verdict: Evaluation, champion: float, tally: _Tally) -> Evaluation:
-        """More valid instances, step by step, while the score stands above the champion's."""
+    def _promote(self, program: Program, verdict: Evaluation, champion: Bar, tally: _Tally) -> Evaluation:
+        """More valid instances, step by step, while it stands above the champion on those that both have played."""
         for count in self.problem.promotion_steps:
-            if verdict.score is None or verdict.score.value <= champion:
+            if verdict.score is None or not is_above(self.problem, tally.results, champion):
                 break
             self._play(program, Tier.VALID, range(verdict.score.count, count), tally)
             verdict = self._score(tally, "full", Tier.VALID)

@@ -284,7 +284,7 @@ class Search:
             known = self._store.reusable(key, self._name)
             twin = self._judging.get(race)
             if known is None and twin is None:
-                self._judging[race] = self._pool.submit(self._bench.job(brief, program, self._tracker.best_score))
+                self._judging[race] = self._pool.submit(self._bench.job(brief, program, self._tracker.best))
             future = self._judging.get(race)
         try:
             evaluation = self._bench.verdict(brief, program, future.result()) if future and known is None else known

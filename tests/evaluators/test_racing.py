@@ -254,13 +254,18 @@ def referee():
         yield Referee(Noisy(), worker, b"secret")
 
 
+NOBODY = Bar("nobody", ())
+"""Everybody is above it."""
+
+
 def bar_of(referee: Referee, text: str) -> Bar:
     return Bar.of(Program.of(text).id, referee.judge(Program.of(text)).results)
 
 
 def test_a_program_that_is_not_stopped_has_the_same_verdict_with_and_without_a_bar(referee):
     bar, program = bar_of(referee, LINE.format(1.0)), Program.of(LINE.format(0.9))
-    alone, raced = referee.judge(program, -2.0), referee.judge(program, -2.0, bar)
+    champion = bar_of(referee, LINE.format(1.5))
+    alone, raced = referee.judge(program, champion), referee.judge(program, champion, bar)
     assert raced.score is not None
     assert raced.score.count == 40
     same = {"wall_seconds": 0.0, "cpu_seconds": 0.0}
@@ -280,7 +285,7 @@ def test_a_program_that_is_clearly_behind_is_stopped_and_what_it_played_is_kept(
 
 
 def test_a_bar_holds_metrics_of_train_and_valid_and_nothing_else(referee):
-    promoted = referee.judge(Program.of(LINE.format(1.0)), -100.0)
+    promoted = referee.judge(Program.of(LINE.format(1.0)), NOBODY)
     bar = Bar.of("some id", promoted.results)
     assert len(promoted.results) == 45
     assert [(row.tier, row.index) for row in bar.results] == [
@@ -296,7 +301,7 @@ def test_an_instance_is_played_in_the_same_block_whatever_else_is_played(referee
         part = list(blocks(referee.problem, Tier.VALID, range(start, 40)))
         assert part[1:] == whole[-len(part) + 1 :] or len(part) == 1
     text = "import random\ndef guess(x):\n    return random.random()\n"  # depends on the seed of its block
-    judged = referee.judge(Program.of(text), -100.0)
+    judged = referee.judge(Program.of(text), NOBODY)
     again = referee.examine(Program.of(text), Tier.VALID, range(20))
     assert again.results == tuple(row for row in judged.results if row.tier is Tier.VALID)[:20]
 

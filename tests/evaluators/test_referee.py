@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from heuresis.errors import Unavailable
 from heuresis.evaluators.catalog import load_problem
 from heuresis.evaluators.checks import real_array
-from heuresis.evaluators.nouns import Status, Tier
+from heuresis.evaluators.nouns import InstanceResult, Status, Tier
 from heuresis.evaluators.problem import Invalid, Objective, Problem, Result
+from heuresis.evaluators.racing import Bar
 from heuresis.evaluators.referee import Referee
 from heuresis.evaluators.tiers import PUBLIC_SECRET
 from heuresis.program import Limits, Program
@@ -143,13 +146,19 @@ def test_a_shipped_problem_scores_each_of_its_seeds():
     assert all(score is not None and score.count == 20 for score in scores.values())
 
 
+def champion(error: float) -> Bar:
+    """With this error on every valid instance there is for a promotion."""
+    rows = [InstanceResult(Tier.VALID, index, Result({"error": error})) for index in range(Quick.promotions[-1])]
+    return Bar.of("best", rows)
+
+
 def test_what_beats_the_best_one_known_is_played_on_fresh_instances_and_only_that(referee):
     program = Program.of(GOOD)
     base = referee.judge(program)
     assert base.score.count == 4
-    below = referee.judge(program, champion=base.score.value)
+    below = referee.judge(program, champion=Bar.of(program.id, base.results))
     assert below.results == base.results
-    above = referee.judge(program, champion=-100.0)
+    above = referee.judge(program, champion=champion(100.0))
     assert above.score.count == Quick.promotions[-1]
     assert above.results[: len(base.results)] == base.results
     rows = [(row.tier, row.index) for row in above.results]
@@ -159,9 +168,18 @@ def test_what_beats_the_best_one_known_is_played_on_fresh_instances_and_only_tha
 def test_a_lucky_champion_falls_back_below_the_bar_at_its_first_promotion(referee):
     lucky = "def guess(x):\n    return 3.0 * x + (1.0 if x in {values!r} else 0.0)\n"
     values = [referee._instance(Tier.VALID, index) for index in range(4)]
-    verdict = referee.judge(Program.of(lucky.format(values=values)), champion=-0.5)
+    verdict = referee.judge(Program.of(lucky.format(values=values)), champion=champion(0.5))
     assert verdict.score.count == Quick.promotions[0]
     assert verdict.score.value <= -0.5
+
+
+def test_a_champion_that_has_played_easier_instances_too_is_compared_on_those_that_both_have_played(referee):
+    program = Program.of(GOOD)
+    base = [row for row in referee.judge(program).results if row.tier is Tier.VALID]
+    worse = [replace(row, result=Result({"error": row.result.metrics["error"] + 0.01})) for row in base]
+    easier = [InstanceResult(Tier.VALID, index, Result({"error": 0.0})) for index in range(4, 40)]
+    verdict = referee.judge(program, champion=Bar.of("best", [*worse, *easier]))
+    assert verdict.score.count == Quick.promotions[0]
 
 
 LEAKS = {
