@@ -161,7 +161,8 @@ class Campaign:
                 f"campaign {self.name!r}, {', '.join(_place(key, mine.get(key), stored.get(key)) for key in changed)}",
                 f"{', '.join(repr(stored.get(key)) for key in changed)} as when it was started",
                 ", ".join(repr(mine.get(key)) for key in changed),
-                "Repeat the old settings to go on, or start another campaign with --new NAME.",
+                "Repeat the old settings to go on, or start another campaign with --new NAME."
+                + " It was begun before there were races: --no-racing." * ("racing" not in record.config),
             )
         if other:
             what = "code or instance file" if "instances" in self.settings else "code"

@@ -57,7 +57,8 @@ class Score:
             raise ValueError(f"a score is finite, not {self.value}")
         if not (math.isfinite(self.standard_error) and self.standard_error >= 0):
             raise ValueError(f"a standard error is finite and >= 0, not {self.standard_error}")
-        object.__setattr__(self, "value", self.value + 0.0)  # -0.0 becomes 0.0: a database keeps no negative zero
+        object.__setattr__(self, "value", float(self.value) + 0.0)  # no negative zero, no number of numpy: no frame or
+        object.__setattr__(self, "standard_error", float(self.standard_error))  # database has them
         if self.count < 1:
             raise ValueError(f"a score stands on at least one instance, not {self.count}")
 

@@ -11,8 +11,10 @@ ours is gone) and ConfigError go up.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -211,7 +213,11 @@ class Referee:
             return self.problem.own_instances[index]
         key = (tier, index)
         if key not in self._instances:
-            self._instances[key] = self.problem.generate(tier, index, instance_rng(self._secret, tier, index))
+            try:
+                self._instances[key] = self.problem.generate(tier, index, instance_rng(self._secret, tier, index))
+            except Exception as error:  # the problem's own code, as in `run`
+                reason = f"{type(self.problem).__name__}.generate({tier.value}, {index}) failed: {_place(error)}"
+                raise ProgramFailed(Status.INVALID, reason) from error
         return self._instances[key]
 
     def _score(self, tally: _Tally, stage: str, scored: Tier) -> Evaluation:
@@ -221,6 +227,11 @@ class Referee:
             score = self.problem.aggregate(results)
         except (OverflowError, ValueError) as error:  # finite each, but their sum or spread is not
             raise ProgramFailed(Status.INVALID, f"results too large to be summed up ({error})") from error
+        except ProgramFailed:
+            raise
+        except Exception as error:  # the problem's own code: its author is told where, no more
+            reason = f"{type(self.problem).__name__} could not sum up the results: {_place(error)}"
+            return self._verdict(tally, Status.INVALID, stage, reason=reason)
         return self._verdict(
             tally,
             Status.SCORED,
@@ -251,6 +262,13 @@ class Referee:
             self_reported=self.problem.self_reported,
             **parts,
         )
+
+
+def _place(error: Exception) -> str:
+    """`KeyError in my_problem.py, line 12`: not its text, which may hold an instance."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
 
 
 def _kept(result: Result, exam: _Exam) -> Result:

@@ -119,7 +119,8 @@ def _looked(
         if look.evaluation and look.count == problem.tier_size(look.tier)
     }
     kept = {place: one for place, one in seen.items() if one.status is not Status.TIMED_OUT}
-    wanted = [(one, tier) for one in programs for tier in HELD_OUT if (one.id, tier) not in kept]
+    there = [tier for tier in HELD_OUT if problem.tier_size(tier)] or HELD_OUT  # with none at all that is told
+    wanted = [(one, tier) for one in programs for tier in there if (one.id, tier) not in kept]
     if wanted:
         fresh = judging.open_held_out(store, record, wanted, min(len(wanted), cores()))
         kept |= {(look.program, look.tier): look.evaluation for look in fresh if look.evaluation}

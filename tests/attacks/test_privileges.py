@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import struct
+from pathlib import Path
 
 import pytest
 
+from heuresis.program import Program
 from heuresis.sandbox import linux, seccomp
-from tests.attacks.arena import Arena
+from heuresis.sandbox.protocol import Call
+from tests.attacks.arena import SMALL, Arena
 
 
 def test_a35_no_namespace_can_be_entered_or_made_by_any_way(arena: Arena) -> None:
@@ -30,6 +33,17 @@ def f():
     return made
 """
     assert arena.value(text) == []
+
+
+@pytest.mark.root
+def test_a35_seen_from_outside_a_program_is_not_root(arena: Arena) -> None:
+    with arena.worker.start(Program.of("def f(): return 1"), ("f",), SMALL, 0) as session:
+        session.call([Call("f")])
+        told = Path(f"/proc/self/fdinfo/{session._child.pidfd}").read_text()
+        number = next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pid:"))
+        status = Path(f"/proc/{number}/status").read_text()
+    [users] = [line.split()[1:] for line in status.splitlines() if line.startswith("Uid:")]
+    assert "0" not in users
 
 
 def test_a35_no_setuid_file_gives_rights(arena: Arena) -> None:

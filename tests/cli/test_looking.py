@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,3 +209,15 @@ def test_a_sound_store_is_called_sound_and_a_damaged_one_ends_with_5(
     done = command("store", "check", "--storage", f"sqlite:///{copy}", cwd=tmp_path)
     assert done.returncode == 5
     assert "evaluated" in done.stdout
+
+
+def test_a_problem_without_a_shift_is_opened_on_test_alone(tmp_path: Any, command: Any, tiny: str) -> None:
+    text = Path(tiny.rpartition(":")[0]).read_text()
+    assert "Tier.SHIFT: 2" in text
+    (tmp_path / "flat.py").write_text(text.replace("Tier.SHIFT: 2", "Tier.SHIFT: 0"))
+    words = ("run", "flat.py:Tiny", "--evaluations", "4", "--workers", "1")
+    assert command(*words, cwd=tmp_path).returncode == 0
+    [best, *_] = json.loads(command("top", "--format", "json", cwd=tmp_path).stdout)
+    done = command("test", best["id"], "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {row["tier"] for row in json.loads(done.stdout)} == {"test"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from heuresis.errors import Unavailable
 from heuresis.evaluators.catalog import load_problem
 from heuresis.evaluators.checks import real_array
-from heuresis.evaluators.nouns import InstanceResult, Status, Tier
+from heuresis.evaluators.nouns import InstanceResult, Score, Status, Tier
 from heuresis.evaluators.problem import Invalid, Objective, Problem, Result
 from heuresis.evaluators.racing import Bar
 from heuresis.evaluators.referee import Referee
@@ -277,3 +278,39 @@ def test_huge_answers_end_with_a_status_and_never_end_the_referee(referee, value
     verdict = referee.judge(Program.of(f"def guess(x):\n    return {value}\n"))
     assert verdict.status in (Status.SCORED, Status.INVALID)
     assert (verdict.score is None) == (verdict.status is Status.INVALID)
+
+
+class Numpy(Quick):
+    """Sums up with numpy, as one does."""
+
+    def aggregate(self, results):
+        errors = np.array([result.metrics["error"] for result in results])
+        return Score(-errors.mean(), errors.std(), len(results))
+
+
+class Forgetful(Quick):
+    def summarize(self, results):
+        return {}
+
+
+class Drained(Quick):
+    def generate(self, tier, index, rng):
+        raise KeyError(f"secret of {tier}")
+
+
+def test_a_score_of_numpy_is_a_plain_number(referee):
+    score = Referee(Numpy(), referee.worker, b"secret").judge(Program.of(GOOD)).score
+    assert (type(score.value), type(score.standard_error)) == (float, float)
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (Forgetful, "Forgetful could not sum up the results: KeyError in problem.py, line"),
+        (Drained, "Drained.generate(train, 0) failed: KeyError in test_referee.py, line"),
+    ],
+)
+def test_a_fault_of_the_problem_s_own_code_says_where_it_lies(referee, problem, told):
+    verdict = Referee(problem(), referee.worker, b"secret").judge(Program.of(GOOD))
+    assert (verdict.status, verdict.reason.startswith(told)) == (Status.INVALID, True), verdict.reason
+    assert "secret" not in verdict.reason

@@ -40,7 +40,7 @@ def test_a_campaign_of_a_plugin_s_problem_method_and_operator_runs_goes_on_and_i
     assert "20 evaluations" in again.stdout
     top = rows("top", "-n", "100")
     assert {row["operator"] for row in top} == {"seed", "nudge"}
-    assert len(top) == 20
+    assert 15 <= len(top) <= 18  # 20, without the pilot's two evaluations and what was measured again
     best = top[0]["id"]
     for words in (("verify", best), ("test", best), ("replay", "slope-stroll", "--new", "again", "--rejudge")):
         done = heuresis(*words)
