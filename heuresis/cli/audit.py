@@ -158,6 +158,10 @@ def _gap(gap: Gap | None) -> str | None:
 
 def _print_minimal(small: Minimal, scale: Scale) -> None:
     say()
+    if small.nodes == small.nodes_before and small.characters == small.characters_before:
+        tried = f"{counted(small.evaluations, 'evaluation')}{'' if small.complete else ', not everything was tried'}"
+        say(f"Nothing can be left out ({tried}).", "bold")
+        return
     sizes = f"{small.nodes_before} to {small.nodes} nodes, {small.characters_before} to {small.characters} characters"
     end = "nothing more can be left out" if small.complete else "not everything was tried: --evaluations"
     say(f"Without what it does not need: {sizes} ({counted(small.evaluations, 'evaluation')}; {end}).", "bold")

@@ -135,7 +135,7 @@ def _facts(entry: Entry, record: CampaignRecord, audit: Kept | None) -> list[tup
         ("reason", seen.reason),
         ("distrust", seen.quarantine or ""),
         ("meaning", MEANING if seen.score and seen.score.count > 1 else ""),
-        ("audited", "" if audit is None else _findings(audit)),
+        *_findings(audit),
         ("stamp", STAMP_MEANING if seen.self_reported else ""),
         ("metrics", _numbers({n: v for n, v in seen.metrics.items() if n != scale.metric})),
         ("measures", _numbers(dict(seen.measures))),
@@ -148,10 +148,14 @@ def _facts(entry: Entry, record: CampaignRecord, audit: Kept | None) -> list[tup
     ]
 
 
-def _findings(audit: Kept) -> str:
-    """`2 findings: ...`."""
-    count = counted(len(audit.findings), "finding")
-    return count + "".join(f"; {one.kind.value}: {one.text}" for one in audit.findings)
+def _findings(audit: Kept | None) -> list[tuple[str, str]]:
+    """How many, then one a line."""
+    if audit is None:
+        return []
+    return [
+        ("audited", counted(len(audit.findings), "finding")),
+        *(("", f"{one.kind.value}: {one.text}") for one in audit.findings),
+    ]
 
 
 def _numbers(values: dict[str, float]) -> str:
