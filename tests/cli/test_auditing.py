@@ -92,5 +92,5 @@ def test_an_audit_that_is_killed_leaves_a_sound_store(own: Any, command: Any, ti
     again = command("run", tiny, "--evaluations", "103", "--workers", "1", cwd=own.folder)
     assert again.returncode == 0, again.stderr
     assert "sound" in command("store", "check", cwd=own.folder).stdout
-    made = [row for row in own.json("top", "-n", "100") if row["operator"] == "minimise"]
+    made = [row for row in own.json("top", "-n", "500") if row["operator"] == "minimise"]
     assert len(made) == 1

@@ -18,12 +18,12 @@ Path(sys.argv[1], "cgroup.procs").write_text("0")
 import heuresis.sandbox.worker as sandbox
 from heuresis.program import Limits, Program
 from heuresis.sandbox.protocol import Call, JailEnded
-text = "import time\\ndef f():\\n time.sleep(20)"
+text = "import time\\nkept = bytearray(b'x') * (40 << 20)\\ndef f():\\n time.sleep(20)"  # its end leaves room for ours
 with sandbox.open_worker() as worker, worker.start(Program.of(text), ("f",), Limits(), 0) as session:
     session.send([Call("f")])
     kept = []
     try:
-        while True:  # the jailed child is the kernel's first choice; then this ends, well before it is the next one
+        while True:  # the jailed child is the kernel's first choice; then this ends, before it is the next one
             kept.append(bytearray(b"x") * (64 << 10))
             if session._child.meter.memory_of_others() or len(kept) > 12_800: break
         del kept
