@@ -16,7 +16,7 @@ from heuresis.evaluators.nouns import Score
 def test_the_best_program_is_the_one_the_store_ranks_first(done, store, tiny):
     best = store.best(tiny)
     assert best == done.best
-    assert best.value == min(one.value for one in store.entries() if one.value is not None)
+    assert best.bound == min(one.bound for one in store.entries() if one.bound is not None)
     assert (best.metric, best.unit, best.status) == ("error", "", heuresis.Status.SCORED)
     assert best.count in (4, 8)
     assert best.code == best.files["program.py"]
@@ -111,7 +111,7 @@ def test_a_frame_has_a_row_for_each_entry(store):
     frame = store.to_dataframe()
     assert isinstance(frame, pandas.DataFrame)
     assert len(frame) == len(list(store.entries()))
-    assert frame["value"].min() == store.best().value
+    assert frame["bound"].min() == store.best().bound
 
 
 @pytest.mark.skipif("pandas" in sys.modules, reason="pandas is installed")
