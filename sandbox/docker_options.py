@@ -43,7 +43,7 @@ class ContainerOptions:
             "NetworkMode": "none", "ReadonlyRootfs": True, "CapDrop": ["ALL"], "IpcMode": "private",
             "SecurityOpt": self.security(has_apparmor), "Tmpfs": {"/tmp": small, "/dev/shm": small},
             "PidsLimit": _PROCESSES, "Memory": memory_bytes, "MemorySwap": memory_bytes,
-            "NanoCpus": (os.cpu_count() or 1) * 10**9, "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
+            "NanoCpus": (os.cpu_count() or 1) * 10**9, "Ulimits": [{"Name": "core", "Soft": 1, "Hard": 1}],
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "64k"}},
         }  # fmt: skip
         if self.profile is None:  # a program's own /proc can only be mounted where nothing of this one is hidden
